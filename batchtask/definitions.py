@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -75,11 +75,11 @@ class TaskContext(Protocol):
         """Say where to write the result file `name`. Write beside it and rename: a reader never sees a half."""
 
 
-class CancelledByRequest(Exception):  # noqa: N818 - a signal between task code and worker, not an error
+class CancelledByRequest(Exception):
     """Raised by `TaskContext.check_cancelled`; let it pass through."""
 
 
-class TaskFailure(Exception):  # noqa: N818 - task authors read `raise TaskFailure("...")`
+class TaskFailure(Exception):
     """Raised by task code for an expected failure: its text is shown to the user, without a traceback."""
 
 
@@ -190,7 +190,7 @@ class Registry:
     def __contains__(self, name: object) -> bool:
         return name in self._definitions
 
-    def __iter__(self) -> Iterable[TaskDefinition]:  # type: ignore[misc]
+    def __iter__(self) -> Iterator[TaskDefinition]:
         return iter(self._definitions.values())
 
 

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import enum
+
 import msgspec
+
+
+class Cause(enum.StrEnum):
+    """Why an attempt or a task failed; each cause has a budget of its own."""
+
+    ERROR = "error"  #: task code raised or returned a failure
+    TIME_LIMIT = "time-limit"  #: the hard limit killed the attempt
+    LOST_WORKER = "lost-worker"  #: the process that ran it died
+    REJECTED = "rejected"  #: no worker can run it: unknown name, parameters that do not fit, delivery limit
 
 
 class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag="succeeded"):
@@ -16,15 +27,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """The work could not be done."""
 
     message: str  #: one sentence for the user that says what to do
-    cause: str = "error"  #: which budget it uses: error, time-limit, memory, lost-worker, poison
+    cause: Cause = Cause.ERROR
     detail: str = ""  #: for the operator: a traceback, an exit signal; never shown to the user
 
 
-class Snoozed(msgspec.Struct, frozen=True, kw_only=True, tag="snoozed"):
-    """The task asks to be tried again later; uses up no attempt."""
+class TimedOut(msgspec.Struct, frozen=True, kw_only=True, tag="timed-out"):
+    """The hard limit passed and the process was killed."""
 
-    seconds: float  #: from now
-    reason: str = ""
+    limit_seconds: float
 
 
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
@@ -39,4 +49,4 @@ class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     reason: str = ""
 
 
-Outcome = Succeeded | Failed | Snoozed | Cancelled | Interrupted
+Outcome = Succeeded | Failed | TimedOut | Cancelled | Interrupted

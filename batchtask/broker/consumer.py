@@ -1,0 +1,143 @@
+"""Consuming with acknowledgements of our own, few frames for many deliveries."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pika import BasicProperties, spec
+from pika.channel import Channel
+
+from batchtask.broker.acknowledgement import AcknowledgementWindow
+from batchtask.broker.connection import Connection, Lost
+from batchtask.topology import TOPOLOGY, Exchange, Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One arrival from the broker."""
+
+    tag: int
+    epoch: int  #: of the channel it came on; a tag means nothing on another one
+    redelivered: bool  #: the broker gave this message to somebody before
+    body: bytes
+    message_id: str
+    type: str
+    headers: dict[str, Any]
+
+
+class Consumer:
+    """One subscription on a connection of its own, renewed whenever anything breaks. One event loop.
+
+    Args:
+        url: Of the broker.
+        queue: What to consume.
+        prefetch: Unsettled deliveries that the broker may leave with us; at most 2000 on quorum queues.
+        deliver: Called for every delivery, on the loop; must not block.
+        lost: Called when the channel is gone: every unsettled delivery will come again, to us or to somebody else.
+        news: An exchange whose messages are wanted as hints, and who gets them; nothing is kept while away.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        queue: str,
+        prefetch: int,
+        deliver: Callable[[Delivery], None],
+        lost: Callable[[str], None] = lambda _: None,
+        news: tuple[Exchange, Callable[[bytes], None]] | None = None,
+        role: str = "consumer",
+        topology: Topology = TOPOLOGY,
+    ) -> None:
+        self.connection = Connection(url, role=role, set_up=self._set_up, lost=self._on_lost, topology=topology)
+        self._queue = queue
+        self._prefetch = prefetch
+        self._deliver = deliver
+        self._lost = lost
+        self._news = news
+        self._window = AcknowledgementWindow()
+        self._epoch = 0
+        self._tag: str | None = None
+        self._flush_planned = False
+
+    async def start(self) -> None:
+        """Open the connection and subscribe; errors as of `Connection.start`."""
+        await self.connection.start()
+
+    async def close(self) -> None:
+        """Send what is settled, then close; the broker gives the rest to others."""
+        self._flush()
+        await self.connection.close()
+
+    async def stop_deliveries(self) -> None:
+        """Ask for nothing more; what was delivered can still be settled."""
+        tag, self._tag = self._tag, None
+        if tag is not None and self.connection.usable:
+            try:
+                await self.connection.call(self.connection.channel.basic_cancel, tag)
+            except Lost:
+                return
+
+    def settle(self, delivery: Delivery) -> None:
+        """Acknowledge a delivery; frames go out together at the end of this turn of the loop.
+
+        A delivery of an older channel is ignored: the broker has taken it back and will deliver it again.
+        """
+        if delivery.epoch != self._epoch:
+            return
+        self._window.settle(delivery.tag)
+        if not self._flush_planned:
+            self._flush_planned = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    @property
+    def unsettled(self) -> int:
+        return len(self._window)
+
+    async def _set_up(self) -> None:
+        self._epoch += 1
+        self._window.clear()
+        channel, call = self.connection.channel, self.connection.call
+        await call(channel.basic_qos, prefetch_count=self._prefetch)
+        if self._news is not None:
+            await self._subscribe_to_news(*self._news)
+        answer = await call(channel.basic_consume, self._queue, self._on_message)
+        self._tag = answer.method.consumer_tag
+
+    async def _subscribe_to_news(self, exchange: Exchange, receive: Callable[[bytes], None]) -> None:
+        channel, call = self.connection.channel, self.connection.call
+        answer = await call(channel.queue_declare, "", exclusive=True, auto_delete=True)
+        await call(channel.queue_bind, answer.method.queue, exchange.name)
+        await call(channel.basic_consume, answer.method.queue, lambda *message: receive(message[3]), auto_ack=True)
+
+    def _on_message(self, _: Channel, method: spec.Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
+        tag = method.delivery_tag
+        self._window.delivered(tag)
+        self._deliver(
+            Delivery(
+                tag,
+                self._epoch,
+                method.redelivered,
+                body,
+                properties.message_id or "",
+                properties.type or "",
+                properties.headers or {},
+            )
+        )
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        try:
+            channel = self.connection.channel
+            for tag, multiple in self._window.frames():
+                channel.basic_ack(tag, multiple)
+        except Lost:
+            self._window.clear()
+
+    def _on_lost(self, reason: str) -> None:
+        self._epoch += 1
+        self._window.clear()
+        self._lost(reason)

@@ -1,0 +1,70 @@
+"""The way to PostgreSQL: engines, and one place where the driver's errors become ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+
+from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
+
+#: The newest migration under alembic/versions; a test holds it to be true.
+SCHEMA_REVISION = "0002"
+
+
+def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+    """Make an engine; nothing connects yet.
+
+    Raises:
+        SettingsError: The URL cannot be read.
+    """
+    try:
+        return create_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=pool_size,
+            pool_pre_ping=False,  # every caller repeats after a lost connection anyway
+            connect_args={"connect_timeout": 5, "application_name": "batchtask"},
+        )
+    except Exception as error:
+        raise SettingsError([f"BATCHTASK_DATABASE_URL cannot be used: {error}"]) from error
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn the driver's errors into ours.
+
+    Raises:
+        StoreUnavailable: The server is away, refuses the login, or the connection broke.
+        SchemaMissing: A table is not there.
+    """
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise StoreUnavailable(_first_line(error)) from error
+    except ProgrammingError as error:
+        if "UndefinedTable" in type(error.orig).__name__ or "InvalidSchemaName" in type(error.orig).__name__:
+            raise SchemaMissing("nothing", SCHEMA_REVISION) from error
+        raise
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StoreUnavailable(_first_line(error)) from error
+        raise
+
+
+def require_schema(engine: Engine) -> None:
+    """Hold that the database is migrated to this release or a newer one.
+
+    Raises:
+        SchemaMissing: It is not.
+        StoreUnavailable: It cannot be asked.
+    """
+    with database_errors(), engine.connect() as connection:
+        seen = connection.execute(text("SELECT version_num FROM batchtask.alembic_version")).scalar()
+    if seen is None or seen < SCHEMA_REVISION:
+        raise SchemaMissing(seen or "nothing", SCHEMA_REVISION)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().partition("\n")[0]

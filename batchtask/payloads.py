@@ -1,0 +1,61 @@
+"""The payload store: parameters too large for a message lie in a folder or bucket, the message says where."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from batchtask.errors import MalformedMessage, PayloadTooLarge
+from batchtask.identifiers import TaskId
+
+#: Brokers allow 16 MiB from version 4 on, and suffer long before: https://www.rabbitmq.com/docs/configure#config-items
+LARGEST_MESSAGE_BYTES = 64 * 1024
+
+
+class PayloadStore:
+    """Keeps parameters under a URL that fsspec understands; a folder needs no further package.
+
+    Args:
+        url: Such as `/srv/batchtask/payloads` or `s3://bucket/payloads`; empty = there is no store.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    def place(self, task_id: TaskId, parameters: dict[str, Any]) -> tuple[dict[str, Any], str | None]:
+        """Return what the message carries: the parameters, or a reference to where they were put.
+
+        Repeating it writes the same place again.
+
+        Raises:
+            PayloadTooLarge: Too large for a message, and there is no store.
+        """
+        body = msgspec.json.encode(parameters)
+        if len(body) <= LARGEST_MESSAGE_BYTES:
+            return parameters, None
+        if not self._url:
+            raise PayloadTooLarge(len(body), LARGEST_MESSAGE_BYTES)
+        reference = f"{self._url}/{task_id}.json"
+        with _open(reference, "wb") as file:
+            file.write(body)
+        return {}, reference
+
+
+def read_payload(reference: str) -> dict[str, Any]:
+    """Fetch parameters by reference.
+
+    Raises:
+        MalformedMessage: Nothing readable lies there.
+    """
+    try:
+        with _open(reference, "rb") as file:
+            return msgspec.json.decode(file.read(), type=dict[str, Any])
+    except (OSError, ImportError, ValueError) as error:
+        raise MalformedMessage(f"the parameters at {reference} cannot be read: {error}") from error
+
+
+def _open(reference: str, mode: str) -> Any:
+    import fsspec  # noqa: PLC0415 - only large payloads pay for it
+
+    return fsspec.open(reference, mode, auto_mkdir=True)

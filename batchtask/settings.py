@@ -1,0 +1,109 @@
+"""Settings of one process, read once from a mapping by its `__main__`; no other module looks at the environment."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from batchtask.errors import SettingsError
+
+PREFIX = "BATCHTASK_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What can be set; `BATCHTASK_<NAME IN CAPITALS>` sets a field."""
+
+    amqp_url: str = field(default="amqp://guest:guest@127.0.0.1:5672/%2f", repr=False)
+    """URL of the broker's virtual host, password included."""
+    database_url: str = field(default="", repr=False)
+    """URL of the PostgreSQL database, password included; a web tier that only submits needs none."""
+    files_dir: Path = Path("var/files")
+    """Folder for result files; shared by all workers and whoever serves downloads."""
+    payload_url: str = ""
+    """Folder or bucket (any fsspec URL) for parameters over 64 KiB; empty = such a submission is refused."""
+    max_tasks: int = 16
+    """Most tasks that one worker runs at a time."""
+    task_timeout: float = -1
+    """Hard limit in seconds for every task, on top of its definition's own; -1 = none."""
+    drain_seconds: float = 30
+    """How long a worker that was told to stop lets running tasks finish before it interrupts them."""
+    heartbeat_seconds: float = 60
+    """How often a worker says in a task's stream that it is alive."""
+    submit_seconds: float = 5
+    """Deadline of a submission: confirmed by then, or an error."""
+    database_tag: str = ""
+    """A worker refuses tasks that carry another tag than this one (the original's `dbTag`); empty = takes all."""
+    log_level: str = "info"
+    """debug, info, warning or error."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str], **overrides: object) -> Settings:
+        """Build settings from a mapping such as `os.environ`; overrides that are None are ignored.
+
+        Raises:
+            SettingsError: Names every wrong value and every unknown name at once.
+        """
+        given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+        known = {PREFIX + f.name.upper(): f for f in dataclasses.fields(cls)}
+        problems = [_unknown(name, known) for name in given if name not in known]
+        values: dict[str, object] = {}
+        for name, text in given.items():
+            if name in known:
+                _read_value(known[name], name, text, values, problems)
+        values.update({name: value for name, value in overrides.items() if value is not None})
+        settings = cls(**values)  # type: ignore[arg-type]
+        problems += _relations(settings)
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    def require_database(self) -> str:
+        """Return the database URL.
+
+        Raises:
+            SettingsError: None was given.
+        """
+        if not self.database_url:
+            raise SettingsError(["set BATCHTASK_DATABASE_URL, such as postgresql://user:password@host/database"])
+        return self.database_url
+
+
+def _unknown(name: str, known: Mapping[str, object]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else "")
+
+
+_READERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Path": Path}
+
+
+def _read_value(
+    known: dataclasses.Field[Any], name: str, text: str, values: dict[str, object], problems: list[str]
+) -> None:
+    try:
+        values[known.name] = _READERS[str(known.type)](text)
+    except ValueError:
+        problems.append(f"{name} must be a number, not {text!r}")
+
+
+def _relations(settings: Settings) -> list[str]:
+    checks = {
+        "BATCHTASK_MAX_TASKS must be from 1 to 1000": 1 <= settings.max_tasks <= 1000,
+        "BATCHTASK_TASK_TIMEOUT must be -1 (no limit) or more than 0": settings.task_timeout == -1
+        or settings.task_timeout > 0,
+        "BATCHTASK_DRAIN_SECONDS must not be negative": settings.drain_seconds >= 0,
+        "BATCHTASK_HEARTBEAT_SECONDS must be more than 0": settings.heartbeat_seconds > 0,
+        "BATCHTASK_SUBMIT_SECONDS must be more than 0": settings.submit_seconds > 0,
+        "BATCHTASK_LOG_LEVEL must be debug, info, warning or error": settings.log_level.lower()
+        in {"debug", "info", "warning", "error"},
+        "BATCHTASK_AMQP_URL must begin with amqp:// or amqps://": settings.amqp_url.startswith(
+            ("amqp://", "amqps://")
+        ),
+        "BATCHTASK_DATABASE_URL must begin with postgresql://": not settings.database_url
+        or settings.database_url.startswith(("postgresql://", "postgresql+psycopg://")),
+    }
+    return [problem for problem, holds in checks.items() if not holds]

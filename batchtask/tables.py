@@ -1,0 +1,168 @@
+"""Tables of the batch task server: our own (schema `batchtask`) and the original's (schema `crm7`).
+
+`batchtask.event` is the truth. `crm7.batchtask` is a projection of it that only the projector writes.
+Columns of the original keep its names, folded to lower case; what they mean: docs/reference.md.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+metadata = MetaData()
+
+UtcDateTime = DateTime(timezone=True)
+
+event = Table(
+    "event",
+    metadata,
+    Column("task_id", Uuid, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("schema_version", SmallInteger, nullable=False),
+    Column("occurred_at", UtcDateTime, nullable=False),
+    Column("recorded_at", UtcDateTime, nullable=False, server_default=func.now()),
+    Column("data", JSONB, nullable=False),
+    PrimaryKeyConstraint("task_id", "version", name="event_pkey"),
+    schema="batchtask",
+)
+
+# A number once given to a task is a fact, not a projection: it outlives every rebuild of crm7.batchtask.
+task_number = Table(
+    "task_number",
+    metadata,
+    Column("task_id", Uuid, nullable=False),
+    Column("batchtask_id", Integer, nullable=False),
+    PrimaryKeyConstraint("task_id", name="task_number_pkey"),
+    UniqueConstraint("batchtask_id", name="task_number_batchtask_id_key"),
+    schema="batchtask",
+)
+
+log_line = Table(
+    "log_line",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("logged_at", UtcDateTime, nullable=False),
+    Column("level", SmallInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    PrimaryKeyConstraint("id", name="log_line_pkey"),
+    Index("log_line_task_id_idx", "task_id", "id"),
+    schema="batchtask",
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("task_id", Uuid),
+    Column("queue", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("arrived_at", UtcDateTime, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("id", name="dead_letter_pkey"),
+    # A dead letter that is delivered again after a crash of the recorder is the same row.
+    UniqueConstraint("message_id", "queue", name="dead_letter_message_id_queue_key"),
+    schema="batchtask",
+)
+
+sequence = Table(
+    "sequence",
+    metadata,
+    Column("id", Integer, nullable=False),
+    Column("next_id", Integer),
+    Column("tablename", String(255)),
+    Column("tablenumber", Integer),
+    PrimaryKeyConstraint("id", name="sequence_pkey"),
+    UniqueConstraint("tablename", name="sequence_tablename_key"),
+    UniqueConstraint("tablenumber", name="sequence_tablenumber_key"),
+    schema="crm7",
+)
+
+batchtaskdefinition = Table(
+    "batchtaskdefinition",
+    metadata,
+    Column("batchtaskdefinition_id", Integer, nullable=False),
+    Column("name", String(254), nullable=False),
+    Column("description", String(254), nullable=False),
+    Column("ismultipass", SmallInteger, nullable=False),
+    Column("startinterval", Integer, nullable=False),
+    Column("minimumsleeptime", Integer, nullable=False),
+    Column("timeout", Integer, nullable=False),
+    Column("autorestartcount", Integer, nullable=False),
+    Column("assemblyversion", String(49), nullable=False),
+    Column("registered", UtcDateTime, nullable=False),
+    Column("registered_associate_id", Integer, nullable=False),
+    Column("updated", UtcDateTime, nullable=False),
+    Column("updated_associate_id", Integer, nullable=False),
+    Column("updatedcount", Integer, nullable=False),
+    PrimaryKeyConstraint("batchtaskdefinition_id", name="batchtaskdefinition_pkey"),
+    UniqueConstraint("name", "assemblyversion", name="batchtaskdefinition_name_assemblyversion_key"),
+    schema="crm7",
+)
+
+
+def batchtask_columns() -> list[Column[object]]:
+    """Columns of `crm7.batchtask`, made anew: a rebuild fills a second table of the same shape."""
+    return [
+        Column("batchtask_id", Integer, nullable=False),
+        Column("batchtaskdefinition_id", Integer),
+        Column("description", String(254), nullable=False),
+        Column("dbtag", String(39), nullable=False),
+        Column("state", Integer, nullable=False),
+        Column("detailstable", SmallInteger),
+        Column("detailsrecord", Integer),
+        Column("request", String(254)),
+        Column("response", String(254)),
+        Column("startcount", Integer),
+        Column("laststarted", DateTime(timezone=False)),
+        Column("progresspercent", SmallInteger),
+        Column("progressdescription", String(254)),
+        Column("registered", UtcDateTime, nullable=False),
+        Column("registered_associate_id", Integer, nullable=False),
+        Column("updated", UtcDateTime, nullable=False),
+        Column("updated_associate_id", Integer, nullable=False),
+        Column("updatedcount", Integer, nullable=False),
+        Column("filename", String(260)),
+        # Ours, behind the original's: the stream the row reflects, and how far.
+        Column("task_id", Uuid, nullable=False),
+        Column("version", Integer, nullable=False),
+    ]
+
+
+batchtask = Table(
+    "batchtask",
+    metadata,
+    *batchtask_columns(),
+    PrimaryKeyConstraint("batchtask_id", name="batchtask_pkey"),
+    UniqueConstraint("task_id", name="batchtask_task_id_key"),
+    Index("batchtask_state_idx", "state"),
+    Index("batchtask_definition_state_idx", "batchtaskdefinition_id", "state"),
+    Index("batchtask_owner_newest_idx", "registered_associate_id", "batchtask_id"),
+    ForeignKeyConstraint(
+        ["batchtaskdefinition_id"],
+        ["crm7.batchtaskdefinition.batchtaskdefinition_id"],
+        name="batchtask_batchtaskdefinition_id_fkey",
+    ),
+    schema="crm7",
+)
