@@ -193,6 +193,7 @@ INDEXES |= {
 }
 INDEXES |= dict.fromkeys(("udcontactlarge", "udpersonlarge"), "string41 string42 string43 string44")
 
+# Names as the CRM writes them there.
 NUMBERS = {
     "associate": 2,
     "contact": 5,
@@ -202,17 +203,17 @@ NUMBERS = {
     "country": 19,
     "selection": 23,
     "selectionmember": 24,
-    "url": 54,
-    "email": 55,
-    "addressformat": 57,
-    "business": 61,
-    "category": 64,
-    "perspos": 76,
-    "doctmpl": 130,
-    "udcontactsmall": 35,
-    "udcontactlarge": 36,
-    "udpersonsmall": 140,
-    "udpersonlarge": 141,
+    "URL": 54,
+    "Email": 55,
+    "AddressFormat": 57,
+    "Business": 61,
+    "Category": 64,
+    "PersPos": 76,
+    "DocTmpl": 130,
+    "udcontactSmall": 35,
+    "udcontactLarge": 36,
+    "udpersonSmall": 140,
+    "udpersonLarge": 141,
 }
 
 

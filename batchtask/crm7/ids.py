@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, Table, text
 
 # Two inserters must not be given one block: the row lock of UPDATE holds the second until the first commits.
-_TAKE = text("UPDATE crm7.sequence SET next_id = next_id + :count WHERE tablename = :name RETURNING next_id")
+# The CRM writes names there in mixed case.
+_TAKE = text("UPDATE crm7.sequence SET next_id = next_id + :count WHERE lower(tablename) = :name RETURNING next_id")
 
 
 def allocate_ids(connection: Connection, table: Table, count: int) -> range:
