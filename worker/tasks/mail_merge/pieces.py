@@ -1,0 +1,199 @@
+"""What a compiled template is made of: fixed bytes, and slots that become bytes for one letter.
+
+A template is taken apart once (`compile`); then every letter is one pass over a list of pieces. Slots for text
+are filled with a recipient's values; the other slots keep ids unique in a document that holds many letters.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from xml.sax.saxutils import escape
+
+#: What XML 1.0 cannot hold, escaped or not: https://www.w3.org/TR/xml/#charsets
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_LINE_ENDS = re.compile(r"\r\n?|[\v\f\x85\u2028\u2029]")
+_NAME_CHARACTERS = 40  # Word's limit for the name of a bookmark
+
+
+@dataclass(kw_only=True)
+class Letter:
+    """What the slots may ask about the letter that is being written."""
+
+    index: int  #: from 0
+    is_last: bool
+    values: Mapping[str, str]  #: by variable name
+    parts: Mapping[str, str] = field(default_factory=dict)  #: relationship id of each header and footer
+
+
+class Slot(Protocol):
+    def render(self, letter: Letter) -> bytes: ...
+
+
+Piece = bytes | Slot
+
+
+def render(pieces: Iterable[Piece], letter: Letter) -> bytes:
+    return b"".join([piece if isinstance(piece, bytes) else piece.render(letter) for piece in pieces])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """The value of a variable inside a `w:t`; line breaks and tabs end the `w:t` and open another."""
+
+    name: str
+    prefix: str  #: of the WordprocessingML namespace in this part
+    case: str = ""  #: upper, lower, first, caps; "" leaves the value alone
+    before: str = ""  #: text to put before a value that is not empty
+    after: str = ""
+
+    def render(self, letter: Letter) -> bytes:
+        return self.encode(self.text(letter))
+
+    def text(self, letter: Letter) -> str:
+        value = change_case(letter.values[self.name], self.case)
+        return f"{self.before}{value}{self.after}" if value else ""
+
+    def encode(self, value: str) -> bytes:
+        text = escape(_FORBIDDEN.sub("", _LINE_ENDS.sub("\n", value)))
+        if "\n" in text or "\t" in text:
+            text = self._break(self._break(text, "\n", "br"), "\t", "tab")
+        return text.encode()
+
+    def _break(self, text: str, character: str, element: str) -> str:
+        prefix = self.prefix
+        return text.replace(character, f'</{prefix}:t><{prefix}:{element}/><{prefix}:t xml:space="preserve">')
+
+
+@dataclass(frozen=True, kw_only=True)
+class RightToLeft:
+    """The run property that Word needs to set Arabic and Hebrew in reading order."""
+
+    text: Text
+
+    def render(self, letter: Letter) -> bytes:
+        value = letter.values[self.text.name]
+        if value.isascii() or not _RIGHT_TO_LEFT.search(value):
+            return b""
+        return f"<{self.text.prefix}:rtl/>".encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number:
+    """An id that must differ between letters: `count` ids are used by each of them."""
+
+    first: int
+    count: int
+    offset: int
+
+    def render(self, letter: Letter) -> bytes:
+        return b"%d" % (self.first + letter.index * self.count + self.offset)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListNumber:
+    """The list a paragraph belongs to. Each letter but the first has lists of its own, or they would count on."""
+
+    original: int
+    own: Number
+
+    def render(self, letter: Letter) -> bytes:
+        return self.own.render(letter) if letter.index else b"%d" % self.original
+
+
+@dataclass(frozen=True, kw_only=True)
+class BookmarkName:
+    original: str
+
+    def render(self, letter: Letter) -> bytes:
+        if not letter.index:
+            return escape(self.original).encode()
+        suffix = f"_{letter.index}"
+        return escape(self.original[: _NAME_CHARACTERS - len(suffix)] + suffix).encode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartReference:
+    """The relationship id of a header or footer."""
+
+    name: str
+
+    def render(self, letter: Letter) -> bytes:
+        return letter.parts[self.name].encode()
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """Where opening, letter and closing of a document meet."""
+
+    def render(self, letter: Letter) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SectionBreak:
+    """The section's properties at the end of a letter; the last letter's stand at the end of the document."""
+
+    pieces: list[Piece]
+
+    def render(self, letter: Letter) -> bytes:
+        return b"" if letter.is_last else render(self.pieces, letter)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optional:
+    """A paragraph of nothing but variables: it is left out when all of them are empty."""
+
+    names: frozenset[str]
+    pieces: list[Piece]
+
+    def render(self, letter: Letter) -> bytes:
+        if any(letter.values[name].strip() for name in self.names):
+            return render(self.pieces, letter)
+        return b""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lines:
+    """The lines of a paragraph; a line left out takes its line break with it."""
+
+    lines: list[list[Piece]]  #: an `Optional` alone is a line that may go
+    separator: bytes
+
+    def render(self, letter: Letter) -> bytes:
+        kept = [line for line in self.lines if not _is_gone(line, letter)]
+        return self.separator.join(render(line, letter) for line in kept)
+
+
+def _is_gone(line: Sequence[Piece], letter: Letter) -> bool:
+    return len(line) == 1 and isinstance(line[0], Optional) and not line[0].render(letter)
+
+
+def change_case(value: str, case: str) -> str:
+    """Apply a letter case: of Word's `\\*` switch, or of the variable's own letters."""
+    match case:
+        case "upper":
+            return value.upper()
+        case "lower":
+            return value.lower()
+        case "first":
+            return value[:1].upper() + value[1:]
+        case "caps":
+            return re.sub(r"(^|\s)(\w)", lambda found: found[1] + found[2].upper(), value)
+    return value
+
+
+def text_names(pieces: Iterable[Piece]) -> set[str]:
+    """List the variables that these pieces show."""
+    names: set[str] = set()
+    for piece in pieces:
+        if isinstance(piece, Text):
+            names.add(piece.name)
+        elif isinstance(piece, Optional | SectionBreak):
+            names |= text_names(piece.pieces)
+        elif isinstance(piece, Lines):
+            names |= set().union(*(text_names(line) for line in piece.lines))
+    return names

@@ -1,0 +1,217 @@
+"""A template, compiled: everything that is done once, however many letters follow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lxml import etree
+
+from batchtask.definitions import TaskFailure
+from worker.tasks.mail_merge.body import clean, make_ids_unique
+from worker.tasks.mail_merge.compile import Marks, assemble, mark_texts
+from worker.tasks.mail_merge.lists import Lists
+from worker.tasks.mail_merge.package import Package, relationships_name
+from worker.tasks.mail_merge.pieces import Boundary, Piece, SectionBreak, text_names
+from worker.tasks.mail_merge.sections import Sections, count_pages_of_letter
+from worker.tasks.mail_merge.variables_in_text import Rules, find_variables
+from worker.tasks.mail_merge.wordml import Element, parse, remove, serialise, w
+
+#: Far from the ids of any body, so that a header's drawings never meet those of a letter.
+_HEADER_IDS = 0x40000000
+_BODY_IDS = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """A header or footer. One without variables is kept as it is and shared by all letters."""
+
+    identifier: str  #: relationship id in the template
+    part: str
+    kind: str  #: header or footer
+    pieces: list[Piece]
+    names: tuple[str, ...]
+
+
+@dataclass(kw_only=True)
+class Template:
+    """A package whose document is in pieces."""
+
+    package: Package
+    opening: list[Piece]  #: of the document, up to the body's first block
+    letter: list[Piece]
+    closing: list[Piece]  #: the last letter's section, and the ends of body and document
+    lists: Lists
+    headers: list[Header] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)  #: variables in use anywhere
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How letters are laid out, apart from what the template says."""
+
+    drop_blank_lines: bool = True
+    on_odd_page: bool = False
+
+
+def compile_template(path: Path, rules: Rules, layout: Layout) -> Template:
+    """Read a .docx and take it apart.
+
+    Raises:
+        TaskFailure: It is missing, damaged, or holds something that a merge cannot honour; all unknown variables
+            are named at once.
+    """
+    return _Compiler(Package.open(path), rules, layout).compile(path.name)
+
+
+class _Compiler:
+    def __init__(self, package: Package, rules: Rules, layout: Layout) -> None:
+        self._package = package
+        self._rules = rules
+        self._layout = layout
+        self._unknown: set[str] = set()
+        self._unsupported: set[str] = set()
+
+    def compile(self, file_name: str) -> Template:
+        root = parse(self._package.parts[self._package.main])
+        body = root.find(w("body"))
+        if body is None or len(body) == 0:
+            raise TaskFailure(f"The template {file_name} is empty: there is nothing to merge.")
+        sections, heads = Sections.of(body), self._parse_headers()
+        if len(sections.properties) == 1:
+            count_pages_of_letter([root, *heads.values()])
+        lists = Lists(self._parse_part("numbering"), self._parse_part("styles"))
+        marks = self._mark_body(root, sections, lists)
+        headers = [self._compile_header(identifier, head) for identifier, head in heads.items()]
+        self._refuse(file_name)
+        _forget_data_source(self._package)
+        return self._divide(root, body, lists, marks, headers)
+
+    def _parse_part(self, kind: str) -> Element | None:
+        part = self._package.find(kind)
+        return parse(self._package.parts[part]) if part in self._package.parts else None
+
+    def _parse_headers(self) -> dict[str, Element]:
+        relationships = self._package.relationships(self._package.main)
+        targets = relationships.targets("header") | relationships.targets("footer")
+        return {
+            identifier: parse(self._package.parts[self._package.resolve(target)])
+            for identifier, target in targets.items()
+        }
+
+    def _mark_body(self, root: Element, sections: Sections, lists: Lists) -> Marks:
+        marks = Marks()
+        clean(root)
+        if any(True for _ in root.iter(w("footnoteReference"), w("endnoteReference"))):
+            self._unsupported.add("a footnote or endnote")
+        self._mark_variables(root, marks)
+        make_ids_unique(root, marks, first=_BODY_IDS)
+        lists.mark(root, marks)
+        sections.start_letters(on_odd_page=self._layout.on_odd_page)
+        sections.own_headers(marks)
+        sections.add_empty_parts(self._package)
+        return marks
+
+    def _mark_variables(self, root: Element, marks: Marks) -> None:
+        found = find_variables(root, self._rules)
+        self._unknown |= found.unknown
+        self._unsupported |= {f"the Word field {keyword}" for keyword in found.unsupported.fields}
+        mark_texts(root, found, marks, drop_blank_lines=self._layout.drop_blank_lines)
+
+    def _compile_header(self, identifier: str, root: Element) -> Header:
+        marks = Marks()
+        clean(root)
+        self._mark_variables(root, marks)
+        make_ids_unique(root, marks, first=_HEADER_IDS)
+        pieces = assemble(root, marks)
+        relationships = self._package.relationships(self._package.main)
+        return Header(
+            identifier=identifier,
+            part=self._package.resolve(relationships.target(identifier)),
+            kind="header" if root.tag == w("hdr") else "footer",
+            pieces=pieces,
+            names=tuple(sorted(text_names(pieces))),
+        )
+
+    def _refuse(self, file_name: str) -> None:
+        if self._unknown and self._rules.unknown == "fail":
+            raise TaskFailure(
+                f"The template {file_name} uses {_listed(self._unknown)}, which is no variable: correct the spelling "
+                "(variables are lower case), or merge with unknown_variables set to keep or blank."
+            )
+        if self._unsupported:
+            raise TaskFailure(
+                f"The template {file_name} holds {_listed(self._unsupported)}, which this merge cannot fill in "
+                "for each recipient: take it out of the template."
+            )
+
+    def _divide(self, root: Element, body: Element, lists: Lists, marks: Marks, headers: list[Header]) -> Template:
+        section, break_ = body[-1], SectionBreak(pieces=[])
+        _last_properties(body).append(marks.content(break_))
+        body.insert(0, marks.content(Boundary()))
+        section.addprevious(marks.content(Boundary()))
+        section.addnext(marks.content(Boundary()))
+        opening, letter, closing, ends = _cut(assemble(root, marks))
+        break_.pieces.extend(closing)
+        return Template(
+            package=self._package,
+            opening=opening,
+            letter=letter,
+            closing=closing + ends,
+            lists=lists,
+            headers=headers,
+            names=text_names(letter).union(*(header.names for header in headers)),
+        )
+
+
+def _last_properties(body: Element) -> Element:
+    """Return the properties of the letter's last paragraph, which carry the section's between letters."""
+    last = body[-2] if len(body) > 1 else None
+    if last is None or last.tag != w("p") or last.find(f"{w('pPr')}/{w('sectPr')}") is not None:
+        # A table cannot carry them. The paragraph behind it is too small to open a page of its own.
+        last = etree.Element(w("p"))
+        body[-1].addprevious(last)
+        properties = etree.SubElement(last, w("pPr"))
+        spacing = {"before": "0", "after": "0", "line": "20", "lineRule": "exact"}
+        etree.SubElement(properties, w("spacing"), {w(name): value for name, value in spacing.items()})
+        etree.SubElement(etree.SubElement(properties, w("rPr")), w("sz"), {w("val"): "2"})
+        return properties
+    found = last.find(w("pPr"))
+    if found is None:
+        found = etree.Element(w("pPr"))
+        last.insert(0, found)
+    return found
+
+
+def _cut(pieces: list[Piece]) -> list[list[Piece]]:
+    stretches: list[list[Piece]] = [[]]
+    for piece in pieces:
+        if isinstance(piece, Boundary):
+            stretches.append([])
+        else:
+            stretches[-1].append(piece)
+    return stretches
+
+
+def _forget_data_source(package: Package) -> None:
+    """Take out the data source of Word's own mail merge, or Word would ask for it on opening."""
+    part = package.find("settings")
+    if part is None or part not in package.parts:
+        return
+    root = parse(package.parts[part])
+    for element in list(root.iter(w("mailMerge"))):
+        remove(element)
+    package.parts[part] = serialise(root)
+    relationships = package.relationships(part)
+    for kind in ("mailMergeSource", "mailMergeHeaderSource", "mailMergeRecipientData"):
+        relationships.drop(kind)
+    if len(relationships.root):
+        package.store_relationships(part, relationships)
+    else:
+        package.parts.pop(relationships_name(part), None)
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = sorted(names)
+    return f"{', '.join(others)} and {last}" if others else last
