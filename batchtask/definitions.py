@@ -26,6 +26,8 @@ from batchtask.outcomes import Outcome
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+logger = logging.getLogger(__name__)
+
 ENTRY_POINT_GROUP = "batchtask.tasks"
 
 
@@ -87,7 +89,7 @@ class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The schema of a task that takes none."""
 
 
-TaskFunction = Callable[[TaskContext, Any], Outcome | str | None]
+TaskFunction = Callable[..., Outcome | str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +107,11 @@ class TaskDefinition:
     auto_restart_count: int = 0  #: restarts of the whole task; -1 = for ever
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel
     version: str = ""  #: of the distribution that holds the code
+
+    @property
+    def takes_parameters(self) -> bool:
+        """False when the function takes the context only."""
+        return self.parameters_type is not NoParameters
 
     def check_parameters(self, parameters: Mapping[str, Any]) -> None:
         """Refuse parameters that do not fit.
@@ -179,7 +186,7 @@ class Registry:
     @classmethod
     def installed(cls) -> Registry:
         """Find every definition that an installed distribution offers."""
-        return cls(_load(entry_point) for entry_point in entry_points(group=ENTRY_POINT_GROUP))
+        return cls(filter(None, map(_load, entry_points(group=ENTRY_POINT_GROUP))))
 
     def __getitem__(self, name: str) -> TaskDefinition:
         try:
@@ -194,9 +201,15 @@ class Registry:
         return iter(self._definitions.values())
 
 
-def _load(entry_point: EntryPoint) -> TaskDefinition:
-    definition = entry_point.load()
+def _load(entry_point: EntryPoint) -> TaskDefinition | None:
+    """Load one definition. A plug-in that cannot be imported must not take the other tasks down with it."""
+    try:
+        definition = entry_point.load()
+    except Exception:
+        logger.exception("task cannot be loaded", extra={"entry_point": entry_point.value})
+        return None
     if not isinstance(definition, TaskDefinition):
-        raise TypeError(f"entry point {entry_point.name!r} ({entry_point.value}) is no task: decorate it with @task")
+        logger.error("entry point is no task: decorate it with @task", extra={"entry_point": entry_point.value})
+        return None
     version = entry_point.dist.version if entry_point.dist else ""
     return TaskDefinition(**{**vars(definition), "version": version})

@@ -19,7 +19,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of all events."""
 
 
-class TaskSubmitted(Event):
+class TaskSubmitted(Event, frozen=True, kw_only=True):
     """The task was accepted. Always version 0; the fields are those of `SubmitTask`."""
 
     name: str
@@ -35,7 +35,7 @@ class TaskSubmitted(Event):
     correlation_id: UUID | None = None
 
 
-class AttemptStarted(Event):
+class AttemptStarted(Event, frozen=True, kw_only=True):
     """A worker holds the lease; task code runs from now on."""
 
     attempt: int  #: from 1; interrupted attempts are not counted
@@ -45,7 +45,7 @@ class AttemptStarted(Event):
     deadline_at: datetime | None = None  #: when the hard limit kills the attempt; None = unlimited
 
 
-class ProgressReported(Event):
+class ProgressReported(Event, frozen=True, kw_only=True):
     """The running attempt told how far it is."""
 
     fence: int
@@ -53,13 +53,13 @@ class ProgressReported(Event):
     text: str = ""
 
 
-class HeartbeatRecorded(Event):
+class HeartbeatRecorded(Event, frozen=True, kw_only=True):
     """The worker that holds the lease is alive; once a minute."""
 
     fence: int
 
 
-class AttemptFailed(Event):
+class AttemptFailed(Event, frozen=True, kw_only=True):
     """Task code raised, returned a failure, or its process died."""
 
     fence: int
@@ -68,34 +68,35 @@ class AttemptFailed(Event):
     detail: str = ""  #: traceback or exit signal, for the operator
 
 
-class AttemptTimedOut(Event):
+class AttemptTimedOut(Event, frozen=True, kw_only=True):
     """The hard limit passed; the process group was killed."""
 
     fence: int
     limit_seconds: float
 
 
-class AttemptInterrupted(Event):
+class AttemptInterrupted(Event, frozen=True, kw_only=True):
     """Our shutdown stopped the attempt; it is not counted, the task waits again."""
 
     fence: int
     reason: str = ""
 
 
-class AttemptLost(Event):
-    """The broker delivered the held message again: the worker that held it is gone."""
+class AttemptLost(Event, frozen=True, kw_only=True):
+    """What ran the attempt is gone: its process died, or the broker delivered the held message again."""
 
     fence: int
+    detail: str = ""  #: exit code or signal, if anybody saw one
 
 
-class CancelRequested(Event):
+class CancelRequested(Event, frozen=True, kw_only=True):
     """Somebody asked for the task to stop."""
 
     requested_by: int  #: associate id; 0 = system
     reason: str = ""
 
 
-class TaskSucceeded(Event):
+class TaskSucceeded(Event, frozen=True, kw_only=True):
     """The end: the work is done."""
 
     fence: int
@@ -103,14 +104,14 @@ class TaskSucceeded(Event):
     file_name: str | None = None
 
 
-class TaskFailed(Event):
+class TaskFailed(Event, frozen=True, kw_only=True):
     """The end: no further attempt will be made."""
 
     cause: Cause
     message: str  #: one sentence for the user
 
 
-class TaskCancelled(Event):
+class TaskCancelled(Event, frozen=True, kw_only=True):
     """The end: stopped on request."""
 
     requested_by: int

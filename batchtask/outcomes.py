@@ -37,6 +37,12 @@ class TimedOut(msgspec.Struct, frozen=True, kw_only=True, tag="timed-out"):
     limit_seconds: float
 
 
+class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost"):
+    """The process that ran the attempt died under it: a crash, the OOM killer, a `kill -9`."""
+
+    detail: str = ""  #: exit code or signal
+
+
 class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
     """The task stopped at a safe point because somebody asked for it."""
 
@@ -49,4 +55,5 @@ class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     reason: str = ""
 
 
-Outcome = Succeeded | Failed | TimedOut | Cancelled | Interrupted
+Ending = Succeeded | Failed | TimedOut | Cancelled | Interrupted
+Outcome = Ending | Lost

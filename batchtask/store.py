@@ -7,6 +7,7 @@ parameter: measured three to eight times cheaper than arrays or VALUES lists (do
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,15 +20,20 @@ from sqlalchemy import Connection, Engine, select
 from batchtask import upcasters
 from batchtask.database import database_errors
 from batchtask.errors import TaskNotFound, WrongExpectedVersion
-from batchtask.events import Event, RecordedEvent, TaskSubmitted
+from batchtask.events import Event, RecordedEvent
 from batchtask.identifiers import TaskId
+from batchtask.messages import SubmitTask
 from batchtask.tables import event as event_table
-from batchtask.task import TaskState, fold
+from batchtask.task import TaskState, fold, submitted
 
 _INSERT = """
 INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
-SELECT * FROM json_to_recordset(%s::json)
-    AS row (task_id uuid, version int, type text, schema_version smallint, occurred_at timestamptz, data jsonb)
+SELECT task_id, version, type, schema_version, occurred_at, data
+FROM json_to_recordset(%s::json) AS row (
+    task_id uuid, version int, follows int, type text, schema_version smallint, occurred_at timestamptz, data jsonb)
+-- A stream never gets a hole, not even when the database was set back to an older backup than the broker remembers.
+WHERE follows IS NULL OR EXISTS (
+    SELECT FROM batchtask.event AS previous WHERE previous.task_id = row.task_id AND previous.version = row.follows)
 ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
 RETURNING task_id, version
 """
@@ -80,16 +86,12 @@ class EventStore:
             raise WrongExpectedVersion(str(append.task_id), append.expected_version)
         return append.recorded()
 
-    def append_many(
-        self, appends: Sequence[Append], *, ensure: Iterable[RecordedEvent] = (), durable: bool = True
-    ) -> set[TaskId]:
+    def append_many(self, appends: Sequence[Append], *, ensure: Iterable[RecordedEvent] = ()) -> set[TaskId]:
         """Append to many streams in one transaction; each stream all or none.
 
         Args:
             appends: At most one for each stream.
             ensure: First events (version 0) to write where they are missing; no conflict when they are there.
-            durable: False lets the commit return before it is on disk: a crash of the server may forget it, never
-                a crash of ours. For claims, which a redelivery repeats; never for outcomes.
 
         Returns:
             The streams that were refused because another writer was first; nothing was written to them.
@@ -101,23 +103,27 @@ class EventStore:
         refused: set[TaskId] = set()
         wanted = list(appends)
         while wanted or first_events:
-            lost = self._try_append(wanted, first_events, durable)
+            lost = self._try_append(wanted, first_events)
             if lost is None:
                 return refused
             refused |= lost
             wanted = [append for append in wanted if append.task_id not in lost]
         return refused
 
-    def _try_append(
-        self, appends: Sequence[Append], ensure: Sequence[RecordedEvent], durable: bool
-    ) -> set[TaskId] | None:
+    def _try_append(self, appends: Sequence[Append], ensure: Sequence[RecordedEvent]) -> set[TaskId] | None:
         """Write all and return None, or write nothing and return the streams in the way."""
-        rows = [recorded for append in appends for recorded in append.recorded()]
+        beginning = {event.task_id for event in ensure}
+        rows: list[Placed] = [(event, None) for event in ensure]
+        for append in appends:
+            rows += _rows(append, begins=append.task_id in beginning)
         with database_errors(), self._engine.connect() as connection:
-            if not durable:
-                connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
-            written = insert_events(connection, [*ensure, *rows])
-            missing = {TaskId(row.task_id) for row in rows if (row.task_id, row.version) not in written}
+            written = insert_events(connection, rows)
+            missing = {
+                append.task_id
+                for append in appends
+                for event in append.recorded()
+                if (event.task_id, event.version) not in written
+            }
             if not missing:
                 connection.commit()
                 return None
@@ -182,21 +188,42 @@ class EventStore:
             return [TaskId(task_id) for task_id in connection.execute(query).scalars()]
 
 
-def insert_events(connection: Connection, events: Collection[RecordedEvent]) -> set[tuple[UUID, int]]:
+Placed = tuple[RecordedEvent, int | None]  #: an event, and the version that must be there already
+
+
+def insert_events(connection: Connection, rows: Collection[Placed]) -> set[tuple[UUID, int]]:
     """Insert events where their places are free and return those places; the caller commits."""
     # In one order everywhere, or two writers of the same streams could wait for each other.
-    ordered = sorted(events, key=lambda event: (event.task_id, event.version))
-    body = _encoder.encode([_row(event) for event in ordered]).decode()
+    ordered = sorted(rows, key=lambda row: (row[0].task_id, row[0].version))
+    body = storable(_encoder.encode([_row(event, follows) for event, follows in ordered]))
     return {(row[0], row[1]) for row in connection.exec_driver_sql(_INSERT, (body,))}
 
 
-def first_event(task_id: TaskId, body: TaskSubmitted, submitted_at: datetime) -> RecordedEvent:
-    return RecordedEvent(task_id, 0, submitted_at, body)
+def storable(json: bytes) -> str:
+    """Replace NUL characters, which JSON allows and PostgreSQL does not store, by U+FFFD."""
+    return _NUL.sub(rb"\1\\ufffd", json).decode() if b"\\u0000" in json else json.decode()
+
+
+# An escape counts only after an even number of backslashes: otherwise it is the text "\u0000".
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+
+
+def _rows(append: Append, *, begins: bool) -> list[Placed]:
+    """The first event must find its predecessor, unless that is written by the same statement."""
+    events = append.recorded()
+    follows = None if begins or append.expected_version < 0 else append.expected_version
+    return [(event, follows if index == 0 else None) for index, event in enumerate(events)]
+
+
+def first_event(command: SubmitTask) -> RecordedEvent:
+    """The event that every stream begins with; whoever meets the command first may write it."""
+    return RecordedEvent(command.id, 0, command.submitted_at, submitted(command))
 
 
 class _Row(msgspec.Struct):
     task_id: UUID
     version: int
+    follows: int | None
     type: str
     schema_version: int
     occurred_at: datetime
@@ -206,11 +233,12 @@ class _Row(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 
 
-def _row(event: RecordedEvent) -> _Row:
+def _row(event: RecordedEvent, follows: int | None) -> _Row:
     name = upcasters.events.name(event.body)
     return _Row(
         event.task_id,
         event.version,
+        follows,
         name,
         upcasters.events.version(name),
         event.occurred_at,

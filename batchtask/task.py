@@ -30,7 +30,10 @@ from batchtask.events import (
     TaskSucceeded,
 )
 from batchtask.messages import SubmitTask
-from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Outcome, Succeeded, TimedOut
+from batchtask.outcomes import Cancelled, Cause, Ending, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
+
+#: Attempts that may die under a task before it is taken to be what kills them.
+LOST_ATTEMPTS_ALLOWED = 3
 
 
 class Phase(enum.Enum):
@@ -55,6 +58,7 @@ class TaskState:
     phase: Phase = Phase.QUEUED
     attempt: int = 0  #: counted tries so far
     fence: int = 0  #: of the newest lease
+    lost_attempts: int = 0  #: attempts whose process died
     worker: str = ""
     delivery_id: str = ""
     cancel_requested_by: int | None = None
@@ -172,7 +176,9 @@ def evolve(state: TaskState | None, event: Event, version: int) -> TaskState:
             )
         case AttemptInterrupted():
             return replace(state, phase=Phase.QUEUED, attempt=state.attempt - 1)
-        case AttemptFailed() | AttemptTimedOut() | AttemptLost():
+        case AttemptLost():
+            return replace(state, phase=Phase.QUEUED, lost_attempts=state.lost_attempts + 1)
+        case AttemptFailed() | AttemptTimedOut():
             return replace(state, phase=Phase.QUEUED)
         case CancelRequested():
             return replace(state, cancel_requested_by=event.requested_by)
@@ -195,9 +201,11 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
     match intention:
         case Claim():
             return _claim(state, intention)
-        case RecordOutcome():
-            _require_fence(state, intention.fence)
-            return outcome_events(intention.fence, intention.outcome, state.cancel_requested_by)
+        case RecordOutcome(fence=fence, outcome=outcome):
+            _require_fence(state, fence)
+            if isinstance(outcome, Lost):
+                return _lose(state, outcome.detail)
+            return outcome_events(fence, outcome, state.cancel_requested_by)
         case Report():
             _require_fence(state, intention.fence)
             return [intention.event]
@@ -217,10 +225,20 @@ def _claim(state: TaskState, claim: Claim) -> list[Event]:
         # Only the very message that the live attempt holds can prove it dead, and only by coming back.
         if not (claim.redelivered and claim.delivery_id == state.delivery_id):
             raise HeldByAnother
-        ended = [AttemptLost(fence=state.fence)]
+        ended = _lose(state, "")
+        if len(ended) > 1:
+            return ended
     if state.cancel_requested_by is not None:
         return [*ended, TaskCancelled(requested_by=state.cancel_requested_by)]
     return [*ended, start_attempt(claim, attempt=state.attempt + 1, fence=state.fence + 1)]
+
+
+def _lose(state: TaskState, detail: str) -> list[Event]:
+    lost = AttemptLost(fence=state.fence, detail=detail)
+    if state.lost_attempts + 1 < LOST_ATTEMPTS_ALLOWED:
+        return [lost]
+    message = f"The task was stopped for good: the process that ran it died {LOST_ATTEMPTS_ALLOWED} times."
+    return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
 
 
 def start_attempt(claim: Claim, *, attempt: int = 1, fence: int = 1) -> AttemptStarted:
@@ -234,8 +252,8 @@ def start_attempt(claim: Claim, *, attempt: int = 1, fence: int = 1) -> AttemptS
     )
 
 
-def outcome_events(fence: int, outcome: Outcome, cancel_requested_by: int | None) -> list[Event]:
-    """What an outcome under a valid fence means for the stream."""
+def outcome_events(fence: int, outcome: Ending, cancel_requested_by: int | None) -> list[Event]:
+    """What an outcome under a valid fence means for the stream, whatever happened before."""
     match outcome:
         case Succeeded():
             return [TaskSucceeded(fence=fence, response=outcome.response, file_name=outcome.file_name)]

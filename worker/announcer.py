@@ -1,0 +1,85 @@
+"""Telling the projections what was recorded: confirmed publishes, many events in one message."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from batchtask import envelope
+from batchtask.broker import Message, Publisher, publish_all
+from batchtask.broker.consumer import Delivery
+from batchtask.events import RecordedEvent
+from batchtask.identifiers import uuid7
+from batchtask.messages import SubmitTask
+from batchtask.topology import COMMANDS, DEAD, EVENTS, EVENTS_KEY, SUBMIT_KEY
+from worker.batcher import Batcher
+
+#: Events in one message. Bounds the message at some 100 KiB for ordinary events.
+EVENTS_PER_MESSAGE = 200
+#: A publish is tried for this long before it begins anew; it is never given up.
+ROUND_SECONDS = 30.0
+
+
+class Announcer:
+    """Publishes news and waits until the broker has them, however long that takes.
+
+    Nothing here is a fact: what gets lost with a crash of this process comes again with the redelivery.
+    """
+
+    def __init__(self, publisher: Publisher, source: str) -> None:
+        self._publisher = publisher
+        self._source = source
+        self._news: Batcher[Sequence[RecordedEvent], None] = Batcher(self._publish_news, largest=EVENTS_PER_MESSAGE)
+
+    async def announce(self, events: Sequence[RecordedEvent]) -> None:
+        """Return once the projections' queue has the events."""
+        if events:
+            await self._news.submit(events)
+
+    def announce_soon(self, events: Sequence[RecordedEvent]) -> None:
+        """Announce without waiting; a crash may lose this, the next news of the task makes up for it."""
+        self._news.submit(events)
+
+    async def dead_letter(self, delivery: Delivery, queue: str, reason: str) -> None:
+        """Set a delivery aside with the reason; the caller settles it afterwards."""
+        message = Message(
+            exchange=DEAD.name,
+            routing_key="",
+            body=delivery.body,
+            message_id=delivery.message_id or str(uuid7()),
+            type=delivery.type,
+            content_type=envelope.CONTENT_TYPE,
+            headers={"batchtask-reason": reason[:1000], "batchtask-queue": queue},
+        )
+        await self._publish([message])
+
+    async def hand_back(self, command: SubmitTask) -> None:
+        """Publish a command anew. Unlike a requeue this does not count towards the broker's delivery limit."""
+        body = envelope.encode_command(command, source=self._source)
+        message = Message(
+            exchange=COMMANDS.name,
+            routing_key=SUBMIT_KEY,
+            body=body,
+            message_id=str(command.task_id),
+            type="SubmitTask",
+            content_type=envelope.CONTENT_TYPE,
+        )
+        await self._publish([message])
+
+    async def _publish_news(self, batches: Sequence[Sequence[RecordedEvent]]) -> list[Exception | None]:
+        events = [event for batch in batches for event in batch]
+        message = Message(
+            exchange=EVENTS.name,
+            routing_key=EVENTS_KEY,
+            body=envelope.encode_events(events, source=self._source),
+            message_id=str(uuid7()),
+            type="events",
+            content_type=envelope.BATCH_CONTENT_TYPE,
+        )
+        await self._publish([message])
+        return [None] * len(batches)
+
+    async def _publish(self, messages: Sequence[Message]) -> None:
+        while failed := await publish_all(self._publisher, messages, deadline_seconds=ROUND_SECONDS):
+            messages = [messages[index] for index in failed]
+            await asyncio.sleep(1)

@@ -1,0 +1,128 @@
+"""The worker's side of one child process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from batchtask.outcomes import Cancelled, Failed, Lost, Succeeded
+from worker.children.frames import (
+    CancelRun,
+    Done,
+    FrameReader,
+    FromChild,
+    LogLine,
+    Progress,
+    Ready,
+    Run,
+    ToChild,
+    encode,
+)
+from worker.children.process import ChildSettings, main
+
+Report = Callable[[Progress | LogLine], None]
+
+
+class Child(asyncio.Protocol):
+    """A process that runs one task at a time. Belongs to one event loop."""
+
+    def __init__(self, process: ForkServerProcess, link: socket.socket) -> None:
+        self._process = process
+        self._link = link
+        self._reader = FrameReader(FromChild)
+        self._transport: asyncio.WriteTransport | None = None
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._ended: asyncio.Future[Succeeded | Failed | Cancelled | Lost] | None = None
+        self._report: Report = lambda _: None
+        self.alive = True
+
+    @classmethod
+    async def start(cls, context: ForkServerContext, settings: ChildSettings) -> Child:
+        """Start a process and wait until it takes tasks."""
+        ours, theirs = socket.socketpair()
+        process = context.Process(target=main, args=(theirs, settings), daemon=True)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, process.start)  # blocks for the time of a fork and a few messages
+        theirs.close()
+        ours.setblocking(False)
+        child = cls(process, ours)
+        await loop.create_connection(lambda: child, sock=ours)
+        await child._ready
+        return child
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    async def run(self, run: Run, report: Report) -> Succeeded | Failed | Cancelled | Lost:
+        """Run a task and return what it ended in; `Lost` when the process died under it."""
+        if not self.alive:
+            return Lost(detail="the process was gone before it began")
+        self._ended = asyncio.get_running_loop().create_future()
+        self._report = report
+        self._send(run)
+        return await self._ended
+
+    def cancel(self, run: Run) -> None:
+        """Tell the task code that somebody wants it to stop."""
+        if self.alive:
+            self._send(CancelRun(run.task_id))
+
+    def kill(self) -> None:
+        """End the process and all it started, at once; a running `run` then returns `Lost`."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            # The group is named for the child, which leads it from its first line on; before that there is no group.
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def close(self) -> None:
+        """Let the process end by itself: it does when the socket closes."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        for frame in self._reader.feed(data):
+            match frame:
+                case Done():
+                    self._end(frame.outcome)
+                case Ready():
+                    self._ready.set_result(None)
+                case _:
+                    self._report(frame)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.alive = False
+        if not self._ready.done():
+            self._ready.set_exception(ChildProcessError("a child process died while it started"))
+        # What it started may live on without it.
+        self.kill()
+        self._process.join(timeout=1)
+        self._end(Lost(detail=_death(self._process.exitcode)))
+
+    def _end(self, outcome: Succeeded | Failed | Cancelled | Lost) -> None:
+        ended, self._ended = self._ended, None
+        self._report = lambda _: None
+        if ended is not None and not ended.done():
+            ended.set_result(outcome)
+
+    def _send(self, frame: ToChild) -> None:
+        assert self._transport is not None
+        self._transport.write(encode(frame))
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is None:
+        return "the process closed its link"
+    if exitcode < 0:
+        return f"the process was ended by {signal.Signals(-exitcode).name}"
+    return f"the process ended with exit code {exitcode}"

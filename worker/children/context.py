@@ -1,0 +1,118 @@
+"""The `TaskContext` that task code gets: progress, log lines and cancel wishes go over the socket."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from batchtask.definitions import CancelledByRequest
+from batchtask.identifiers import TaskId
+from worker.children.frames import FromChild, LogLine, Progress, Run
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+#: Least seconds between two reports that leave the child; those between are dropped, the next one says more anyway.
+REPORT_EVERY_SECONDS = 1.0
+#: Longest log line kept.
+LONGEST_LINE = 4_000
+
+
+class ChildContext:
+    """See `batchtask.definitions.TaskContext`. Valid while its task runs."""
+
+    def __init__(
+        self,
+        run: Run,
+        database_url: str,
+        files_dir: Path,
+        send: Callable[[FromChild], None],
+        cancel_wanted: Callable[[], bool],
+    ) -> None:
+        self._run = run
+        self._database_url = database_url
+        self._files_dir = files_dir
+        self._send = send
+        self._cancel_wanted = cancel_wanted
+        self._reported_at = 0.0
+        self._reported: Progress | None = None
+        self._handler = _SendingHandler(send)
+
+    def __enter__(self) -> ChildContext:
+        root = logging.getLogger()
+        root.addHandler(self._handler)
+        root.setLevel(logging.INFO)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger().removeHandler(self._handler)
+
+    @property
+    def task_id(self) -> TaskId:
+        return TaskId(self._run.task_id)
+
+    @property
+    def attempt(self) -> int:
+        return self._run.attempt
+
+    @property
+    def owner(self) -> int:
+        return self._run.owner
+
+    @property
+    def log(self) -> logging.Logger:
+        return logging.getLogger(f"batchtask.task.{self._run.name}")
+
+    @property
+    def cancel_requested(self) -> bool:
+        return self._cancel_wanted()
+
+    def check_cancelled(self) -> None:
+        if self._cancel_wanted():
+            raise CancelledByRequest
+
+    def progress(self, percent: float, text: str = "") -> None:
+        now = time.monotonic()
+        report = Progress(max(0, min(100, int(percent))), text[:254].encode("utf-8", "replace").decode())
+        if report == self._reported or now - self._reported_at < REPORT_EVERY_SECONDS:
+            return
+        self._reported, self._reported_at = report, now
+        self._send(report)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        with _engine(self._database_url).connect() as connection:
+            yield connection
+
+    def result_path(self, name: str) -> Path:
+        folder = self._files_dir / str(self.task_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / Path(name).name
+        if path.name in {"", ".", ".."}:
+            raise ValueError(f"{name!r} is no file name")
+        return path
+
+
+@cache
+def _engine(database_url: str) -> Engine:
+    """One engine for the life of the child: a warm connection is worth more than a fresh one."""
+    from batchtask.database import make_engine  # noqa: PLC0415 - most tasks need no database
+
+    return make_engine(database_url, pool_size=2)
+
+
+class _SendingHandler(logging.Handler):
+    """Sends every line that task code or its libraries log, at info and above, to the worker."""
+
+    def __init__(self, send: Callable[[FromChild], None]) -> None:
+        super().__init__(logging.INFO)
+        self._send_frame = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = self.format(record)[:LONGEST_LINE].encode("utf-8", "replace").decode()
+        self._send_frame(LogLine(record.created, record.levelno, text))

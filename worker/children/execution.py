@@ -1,0 +1,61 @@
+"""Calling task code and turning whatever it does into an outcome. The one place that catches everything."""
+
+from __future__ import annotations
+
+import traceback
+
+from batchtask.definitions import CancelledByRequest, Registry, TaskFailure
+from batchtask.errors import BatchTaskError
+from batchtask.outcomes import Cancelled, Failed, Succeeded
+from batchtask.payloads import read_payload
+from worker.children.context import ChildContext
+from worker.children.frames import Run
+
+#: Longest message kept; the original's column holds 254, the events may hold more.
+LONGEST_TEXT = 10_000
+
+
+def execute(registry: Registry, run: Run, context: ChildContext) -> Succeeded | Failed | Cancelled:
+    """Run one task to its end.
+
+    Whatever task code raises becomes `Failed`; only a signal can end the process.
+    """
+    with context:
+        try:
+            outcome = _call(registry, run, context)
+        except CancelledByRequest as stop:
+            return Cancelled(response=_text(str(stop)))
+        except (TaskFailure, BatchTaskError) as error:
+            return Failed(message=_text(str(error)))
+        except BaseException as error:
+            return Failed(message=_internal(error), detail=_text(traceback.format_exc()))
+    return outcome
+
+
+def _call(registry: Registry, run: Run, context: ChildContext) -> Succeeded | Failed | Cancelled:
+    definition = registry[run.name]
+    given = run.parameters if run.payload_ref is None else read_payload(run.payload_ref)
+    parameters = definition.read_parameters(given)
+    answer = definition.function(context, parameters) if definition.takes_parameters else definition.function(context)
+    match answer:
+        case None:
+            return Succeeded()
+        case str():
+            return Succeeded(response=_text(answer))
+        case Succeeded():
+            return Succeeded(response=_text(answer.response), file_name=answer.file_name and _text(answer.file_name))
+        case Failed():
+            return Failed(message=_text(answer.message), detail=_text(answer.detail))
+        case Cancelled():
+            return Cancelled(response=_text(answer.response))
+    raise TypeError(f"task {run.name!r} returned a {type(answer).__name__}; return an outcome, a text, or nothing")
+
+
+def _internal(error: BaseException) -> str:
+    what = f"{type(error).__name__}: {error}".strip(": ")
+    return _text(f"The task stopped because of an error in its program ({what}). Tell your administrator.")
+
+
+def _text(text: str) -> str:
+    """Make text that every codec takes: lone surrogates come from file names that are not UTF-8."""
+    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()

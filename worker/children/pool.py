@@ -1,0 +1,103 @@
+"""The warm children of a worker: handed out one task at a time, started on demand, replaced when they die."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from collections import deque
+from collections.abc import Sequence
+from multiprocessing.context import ForkServerContext
+
+from worker.children.child import Child
+from worker.children.process import ChildSettings
+
+#: How long a task waits for a child that is about to be free before another process is started. Measured: no-op
+#: tasks need a fraction of a millisecond, a start takes some ten.
+PATIENCE_SECONDS = 0.02
+#: A child that had nothing to do for this long goes, down to the warm ones.
+IDLE_SECONDS = 60.0
+
+
+class ChildPool:
+    """Keeps `warm` children ready and starts more, up to `largest`, while tasks wait.
+
+    Args:
+        settings: For the children.
+        warm: Children that are kept although nothing runs.
+        largest: Most children at a time.
+        preload: Modules that the fork server imports once, for all children to share.
+    """
+
+    def __init__(self, settings: ChildSettings, *, warm: int, largest: int, preload: Sequence[str] = ()) -> None:
+        self._settings = settings
+        self._warm = min(warm, largest)
+        self._largest = largest
+        self._context: ForkServerContext = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["worker.children.process", *preload])
+        self._idle: deque[tuple[Child, float]] = deque()
+        self._count = 0
+        self._waiting: deque[asyncio.Future[Child]] = deque()
+        self._closed = False
+
+    async def start(self) -> None:
+        """Start the warm children."""
+        for child in await asyncio.gather(*(self._start_child() for _ in range(self._warm))):
+            self.release(child)
+
+    @property
+    def size(self) -> int:
+        return self._count
+
+    async def acquire(self) -> Child:
+        """Return a child that runs nothing; waits, or starts one."""
+        while self._idle:
+            child, _ = self._idle.pop()  # the one used last: its memory is warm, the others may retire
+            if child.alive:
+                return child
+            self._count -= 1
+        waiting: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiting)
+        while True:
+            patience = PATIENCE_SECONDS if self._count < self._largest else None
+            done, _ = await asyncio.wait({waiting}, timeout=patience)
+            if done:
+                return waiting.result()
+            if self._count < self._largest:
+                self._waiting.remove(waiting)
+                return await self._start_child()
+
+    def release(self, child: Child) -> None:
+        """Give a child back; one that died is forgotten."""
+        if not child.alive:
+            self._count -= 1
+            return
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            if not waiting.done():
+                waiting.set_result(child)
+                return
+        self._idle.append((child, asyncio.get_running_loop().time()))
+
+    def retire_idle(self) -> None:
+        """Let children go that nobody needed for a while."""
+        before = asyncio.get_running_loop().time() - IDLE_SECONDS
+        while self._count > self._warm and self._idle and self._idle[0][1] < before:
+            child, _ = self._idle.popleft()
+            self._count -= 1
+            child.close()
+
+    def close(self) -> None:
+        """Let all idle children end."""
+        self._closed = True
+        while self._idle:
+            child, _ = self._idle.popleft()
+            self._count -= 1
+            child.close()
+
+    async def _start_child(self) -> Child:
+        self._count += 1
+        try:
+            return await Child.start(self._context, self._settings)
+        except BaseException:
+            self._count -= 1
+            raise

@@ -1,0 +1,129 @@
+"""Claiming tasks: many deliveries, one statement. Synchronous; runs in a thread beside the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from batchtask import task
+from batchtask.errors import StoreError
+from batchtask.events import AttemptStarted, RecordedEvent
+from batchtask.identifiers import TaskId
+from batchtask.messages import SubmitTask
+from batchtask.store import Append, EventStore, first_event
+from worker.lease import Lease, Refused
+
+
+@dataclass(frozen=True)
+class ClaimRequest:
+    """One delivery that wants to be worked on."""
+
+    command: SubmitTask
+    message_id: str
+    redelivered: bool
+    limit_seconds: float | None
+
+
+class ClaimDesk:
+    """Hands out leases by appending `AttemptStarted`.
+
+    Args:
+        store: Where the streams are.
+        worker: This worker's name in the streams: `host/boot id`.
+        now: The clock.
+    """
+
+    def __init__(self, store: EventStore, worker: str, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._worker = worker
+        self._now = now
+
+    def claim(self, requests: Sequence[ClaimRequest]) -> list[Lease | Refused | Exception]:
+        """Decide on many deliveries; for each a lease, a refusal, or what went wrong with it alone.
+
+        Repeating a claim after a crash is safe: the stream then says who holds the task.
+
+        Raises:
+            StoreUnavailable: Nothing is known; claim again.
+        """
+        at = self._now()
+        new = _first_tries(requests)
+        ensure = [first_event(request.command) for request in new.values()]
+        appends = {task_id: Append(task_id, 0, [self._start(request, at)], at) for task_id, request in new.items()}
+        refused = self._store.append_many(list(appends.values()), ensure=ensure)
+        return [
+            self._grant(request, appends[request.command.id])
+            if request is new.get(request.command.id) and request.command.id not in refused
+            else self._decide(request)
+            for request in requests
+        ]
+
+    def _decide(self, request: ClaimRequest) -> Lease | Refused | Exception:
+        """Load the stream and decide; again whenever somebody else was first."""
+        try:
+            while True:
+                decided = self._decide_once(request)
+                if decided is not None:
+                    return decided
+        except StoreError as error:
+            return error
+
+    def _decide_once(self, request: ClaimRequest) -> Lease | Refused | None:
+        at = self._now()
+        task_id = request.command.id
+        begin = first_event(request.command)
+        self._store.append_many([], ensure=[begin])
+        history = self._store.load(task_id)
+        state = task.fold(history)
+        assert state is not None
+        try:
+            events = task.decide(state, self._intention(request, at))
+        except task.AlreadyFinished:
+            return Refused("finished", history)
+        except task.HeldByAnother:
+            # Our own claim, whose answer was lost with a database connection, is no duplicate.
+            ours = state.worker == self._worker and state.delivery_id == request.message_id
+            return self._lease(request, history, state.version) if ours else Refused("duplicate", [])
+        append = Append(task_id, state.version, events, at)
+        if self._store.append_many([append]):
+            return None
+        if not isinstance(events[-1], AttemptStarted):
+            return Refused("ended at the claim", [*history, *append.recorded()])
+        return self._grant(request, append)
+
+    def _intention(self, request: ClaimRequest, at: datetime) -> task.Claim:
+        deadline_at = None if request.limit_seconds is None else at + timedelta(seconds=request.limit_seconds)
+        return task.Claim(
+            worker=self._worker,
+            delivery_id=request.message_id,
+            redelivered=request.redelivered,
+            deadline_at=deadline_at,
+        )
+
+    def _start(self, request: ClaimRequest, at: datetime) -> AttemptStarted:
+        return task.start_attempt(self._intention(request, at))
+
+    def _grant(self, request: ClaimRequest, append: Append) -> Lease:
+        recorded = append.recorded()
+        return self._lease(request, recorded, recorded[-1].version)
+
+    def _lease(self, request: ClaimRequest, history: Sequence[RecordedEvent], version: int) -> Lease:
+        started = [event.body for event in history if isinstance(event.body, AttemptStarted)][-1]
+        return Lease(
+            command=request.command,
+            attempt=started.attempt,
+            fence=started.fence,
+            version=version,
+            news=list(history),
+            limit_seconds=request.limit_seconds,
+        )
+
+
+def _first_tries(requests: Sequence[ClaimRequest]) -> dict[TaskId, ClaimRequest]:
+    """Nearly every delivery is the first of its task: try that without looking, a conflict tells otherwise."""
+    new: dict[TaskId, ClaimRequest] = {}
+    for request in requests:
+        if not request.redelivered:
+            new.setdefault(request.command.id, request)
+    return new

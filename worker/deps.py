@@ -1,0 +1,37 @@
+"""What every attempt needs, put together once in `service`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from batchtask.broker import Consumer
+from batchtask.definitions import Registry
+from batchtask.identifiers import TaskId
+from batchtask.settings import Settings
+from worker.announcer import Announcer
+from worker.children.pool import ChildPool
+from worker.claims import ClaimRequest
+from worker.lease import Lease, Refused
+from worker.logbook import Logbook
+from worker.records import Recorded, RecordRequest
+from worker.running import Holding, Running
+
+
+@dataclass
+class Deps:
+    """The worker's parts as an attempt sees them."""
+
+    settings: Settings
+    registry: Registry
+    consumer: Consumer
+    announcer: Announcer
+    pool: ChildPool
+    logbook: Logbook
+    claim: Callable[[ClaimRequest], Awaitable[Lease | Refused]]  #: batched; waits while the database is away
+    record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
+    slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
+    holding: dict[TaskId, Holding] = field(default_factory=dict)
+    running: dict[TaskId, Running] = field(default_factory=dict)
+    draining: bool = False  #: told to stop: nothing more is claimed

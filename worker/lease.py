@@ -1,0 +1,33 @@
+"""What a worker holds while it works on a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batchtask.events import RecordedEvent
+from batchtask.identifiers import TaskId
+from batchtask.messages import SubmitTask
+
+
+@dataclass
+class Lease:
+    """The right to work on one task, as long as no higher fence is handed out."""
+
+    command: SubmitTask
+    attempt: int
+    fence: int
+    version: int  #: last version of the stream that this worker has seen; rises with what it records
+    news: list[RecordedEvent]  #: what the claim wrote
+    limit_seconds: float | None  #: the hard limit; None = unlimited
+
+    @property
+    def task_id(self) -> TaskId:
+        return self.command.id
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A claim that was not granted. The delivery has done its work: settle it."""
+
+    reason: str
+    news: list[RecordedEvent]  #: to be announced again, for whoever missed it

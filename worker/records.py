@@ -1,0 +1,129 @@
+"""Recording what attempts report and end in, under their fence. Synchronous; runs in a thread beside the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from batchtask import task
+from batchtask.errors import LeaseLost, StoreError
+from batchtask.events import Event, RecordedEvent
+from batchtask.outcomes import Cancelled, Lost
+from batchtask.store import Append, EventStore
+from worker.lease import Lease
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """Something that an attempt wants to have in its stream."""
+
+    lease: Lease
+    intention: task.RecordOutcome | task.Report
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """It is in the stream now."""
+
+    news: list[RecordedEvent]
+    cancel_requested: bool  #: somebody asked for a stop; known only when the stream had to be read
+
+
+class RecordDesk:
+    """Appends outcomes, progress and heartbeats; many attempts, one statement.
+
+    Args:
+        store: Where the streams are.
+        now: The clock.
+    """
+
+    def __init__(self, store: EventStore, now: Callable[[], datetime]) -> None:
+        self._store = store
+        self._now = now
+
+    def record(self, requests: Sequence[RecordRequest]) -> list[Recorded | Exception]:
+        """Append for many attempts; for each what was recorded, or `LeaseLost`.
+
+        The commit of this is what makes an outcome true. A crash before it leads to another attempt.
+
+        Raises:
+            StoreUnavailable: Not known whether it was written; recording again finds out.
+        """
+        at = self._now()
+        quick = _quick(requests)
+        appends = {
+            index: Append(request.lease.task_id, request.lease.version, _events(request), at)
+            for index, request in quick.items()
+        }
+        refused = self._store.append_many(list(appends.values()))
+        return [
+            self._done(requests[index], appends[index])
+            if index in appends and requests[index].lease.task_id not in refused
+            else self._decide(requests[index])
+            for index in range(len(requests))
+        ]
+
+    def _decide(self, request: RecordRequest) -> Recorded | Exception:
+        """Load the stream and decide; again whenever somebody else was first."""
+        try:
+            while True:
+                recorded = self._decide_once(request)
+                if recorded is not None:
+                    return recorded
+        except StoreError as error:
+            return error
+
+    def _decide_once(self, request: RecordRequest) -> Recorded | None:
+        lease = request.lease
+        history = self._store.load(lease.task_id)
+        state = task.fold(history)
+        if state is None:
+            raise LeaseLost(str(lease.task_id), lease.fence)
+        try:
+            events = task.decide(state, request.intention)
+        except task.Refusal as error:
+            return self._repeated(request, history, error)
+        append = Append(lease.task_id, state.version, events, self._now())
+        if self._store.append_many([append]):
+            return None
+        return self._done(request, append, cancel_requested=state.cancel_requested_by is not None)
+
+    def _repeated(self, request: RecordRequest, history: Sequence[RecordedEvent], error: task.Refusal) -> Recorded:
+        """After a lost connection we record again what may be there already: our own events are no conflict."""
+        ours = [event for event in history if event.version > request.lease.version]
+        if isinstance(request.intention, task.RecordOutcome) and ours:
+            expected = _events(request)
+            if [event.body for event in ours[-len(expected) :]] == expected:
+                return Recorded(ours, cancel_requested=False)
+        raise LeaseLost(str(request.lease.task_id), request.lease.fence) from error
+
+    def _done(self, request: RecordRequest, append: Append, *, cancel_requested: bool = False) -> Recorded:
+        recorded = append.recorded()
+        request.lease.version = recorded[-1].version
+        return Recorded(recorded, cancel_requested)
+
+
+def _quick(requests: Sequence[RecordRequest]) -> dict[int, RecordRequest]:
+    """What can be appended without reading: one request for each stream whose events do not depend on its state."""
+    quick: dict[int, RecordRequest] = {}
+    seen = set()
+    for index, request in enumerate(requests):
+        if request.lease.task_id in seen or _depends_on_state(request.intention):
+            continue
+        seen.add(request.lease.task_id)
+        quick[index] = request
+    return quick
+
+
+def _depends_on_state(intention: task.RecordOutcome | task.Report) -> bool:
+    return isinstance(intention, task.RecordOutcome) and isinstance(intention.outcome, Lost | Cancelled)
+
+
+def _events(request: RecordRequest) -> list[Event]:
+    intention = request.intention
+    if isinstance(intention, task.Report):
+        return [intention.event]
+    if isinstance(intention.outcome, Lost):
+        return []
+    return task.outcome_events(intention.fence, intention.outcome, None)

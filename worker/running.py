@@ -1,0 +1,53 @@
+"""One attempt while its task code runs: what may still happen to it from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from dataclasses import dataclass, field
+
+from batchtask.broker import Delivery
+from worker.children.child import Child
+from worker.children.frames import Run
+from worker.lease import Lease
+
+
+class Stop(enum.Enum):
+    """Why an attempt was ended from outside."""
+
+    TIME_LIMIT = "time limit"
+    SHUTDOWN = "shutdown"
+    LEASE_LOST = "lease lost"
+
+
+@dataclass
+class Holding:
+    """A message that this worker has in hand, from its arrival until it is settled."""
+
+    message_id: str
+    delivery: Delivery  #: the newest: after a reconnect the same message comes again, and only that can be settled
+
+
+@dataclass
+class Running:
+    """An attempt, from its claim until it is recorded."""
+
+    lease: Lease
+    run: Run
+    child: Child | None = None
+    stopped: Stop | None = None
+    cancel_told: bool = False
+    reports: set[asyncio.Task[None]] = field(default_factory=set)  #: being recorded; kept, or they would be collected
+    started_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
+
+    def stop(self, why: Stop) -> None:
+        """Kill the process; the first reason counts."""
+        self.stopped = self.stopped or why
+        if self.child is not None:
+            self.child.kill()
+
+    def tell_cancel(self) -> None:
+        """Let the task code know that somebody wants it to stop, once."""
+        if not self.cancel_told and self.child is not None:
+            self.cancel_told = True
+            self.child.cancel(self.run)

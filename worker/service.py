@@ -1,0 +1,212 @@
+"""One worker: puts the parts together, keeps them running, and stops them in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from batchtask.broker import Consumer, Delivery, Publisher
+from batchtask.database import make_engine, require_schema
+from batchtask.definitions import Registry
+from batchtask.errors import MalformedMessage, StoreUnavailable
+from batchtask.identifiers import TaskId, uuid7
+from batchtask.settings import Settings
+from batchtask.store import EventStore
+from batchtask.topology import CONTROL, TASKS_QUEUE
+from worker.announcer import Announcer
+from worker.attempt import heartbeat, run_attempt, set_aside
+from worker.batcher import Batcher
+from worker.children.pool import ChildPool
+from worker.children.process import ChildSettings
+from worker.claims import ClaimDesk
+from worker.deps import Deps
+from worker.logbook import Logbook
+from worker.records import RecordDesk
+from worker.running import Stop
+
+logger = logging.getLogger(__name__)
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Children kept warm while nothing runs: one for each core of a small machine.
+WARM_CHILDREN = 2
+#: Pause between two tries while the database is away. A guess: short, because tasks wait for it.
+DATABASE_PAUSE_SECONDS = 0.5
+#: How often lines are written and idle children looked at.
+HOUSEKEEPING_SECONDS = 0.5
+#: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
+INTERRUPT_SECONDS = 10.0
+
+
+class Worker:
+    """Consumes commands until told to stop. One event loop; task code runs in other processes only.
+
+    Args:
+        settings: Of this worker.
+        registry: The tasks it can run.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._engine = make_engine(settings.require_database())
+        self.name = f"{socket.gethostname()}/{os.getpid()}/{uuid7().hex[-8:]}"
+        self._publisher = Publisher(settings.amqp_url, role=f"worker {self.name} news")
+        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="store")
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._housekeeping: list[asyncio.Task[None]] = []
+        self._deps = self._assemble(registry, EventStore(self._engine))
+
+    def _assemble(self, registry: Registry, store: EventStore) -> Deps:
+        settings = self._settings
+        claims = ClaimDesk(store, self.name, _now)
+        records = RecordDesk(store, _now)
+        return Deps(
+            settings=settings,
+            registry=registry,
+            consumer=Consumer(
+                settings.amqp_url,
+                queue=TASKS_QUEUE.name,
+                prefetch=settings.max_tasks,  # free slots and nothing else: a hoarded task would wait for nothing
+                deliver=self._deliver,
+                lost=self._consumer_lost,
+                news=(CONTROL, self._cancel_wanted),
+                role=f"worker {self.name}",
+            ),
+            announcer=Announcer(self._publisher, f"/batchtask/worker/{self.name}"),
+            pool=ChildPool(
+                ChildSettings(self._engine.url.render_as_string(hide_password=False), settings.files_dir),
+                warm=WARM_CHILDREN,
+                largest=settings.max_tasks,
+            ),
+            logbook=Logbook(self._engine),
+            claim=self._batched(claims.claim),
+            record=self._batched(records.record),
+            slots=asyncio.Semaphore(settings.max_tasks),
+        )
+
+    async def start(self) -> None:
+        """Check what we stand on, then consume.
+
+        Raises:
+            BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing: A human must act; the text says how.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._threads, require_schema, self._engine)
+        await asyncio.gather(self._publisher.start(), self._deps.pool.start())
+        await self._deps.consumer.start()
+        self._housekeeping = [asyncio.create_task(self._beat()), asyncio.create_task(self._tidy())]
+        logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
+
+    async def failed(self) -> None:
+        """Return never; raises when a connection can not be kept, as when somebody redeclared a queue."""
+        await asyncio.gather(self._deps.consumer.connection.failed(), self._publisher.connection.failed())
+
+    async def drain(self) -> None:
+        """Take nothing more and let running tasks finish, up to `drain_seconds`; then interrupt what is left."""
+        logger.info("worker draining", extra={"running": len(self._attempts)})
+        self._deps.draining = True
+        await self._deps.consumer.stop_deliveries()
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=self._settings.drain_seconds)
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Interrupt what runs: killed, recorded as interrupted, given back. Then close everything."""
+        self._deps.draining = True
+        for running in list(self._deps.running.values()):
+            running.stop(Stop.SHUTDOWN)
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=INTERRUPT_SECONDS)
+        for task in [*self._housekeeping, *self._attempts]:
+            task.cancel()
+        await self._write_log()
+        await self._deps.consumer.close()
+        await self._publisher.close()
+        self._deps.pool.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._engine.dispose()
+        logger.info("worker stopped", extra={"worker": self.name})
+
+    def _deliver(self, delivery: Delivery) -> None:
+        attempt = asyncio.create_task(self._attempt(delivery))
+        self._attempts.add(attempt)
+        attempt.add_done_callback(self._attempts.discard)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        try:
+            await run_attempt(delivery, self._deps)
+        except Exception as error:
+            # A bug of ours, or content that the database refuses. Unsettled it would come again for ever.
+            logger.exception("attempt broke")
+            await set_aside(delivery, MalformedMessage(f"The worker cannot handle it: {error}"), self._deps)
+
+    def _consumer_lost(self, _: str) -> None:
+        # The broker gives our messages to others now: soon find out which tasks are no longer ours.
+        asyncio.get_running_loop().call_later(2, self._beat_once)
+
+    def _cancel_wanted(self, body: bytes) -> None:
+        with contextlib.suppress(ValueError, UnicodeDecodeError):
+            running = self._deps.running.get(TaskId(UUID(body.decode())))
+            if running is not None:
+                running.tell_cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.heartbeat_seconds)
+            self._beat_once()
+
+    def _beat_once(self) -> None:
+        for running in list(self._deps.running.values()):
+            heartbeat(running, self._deps)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            self._deps.pool.retire_idle()
+            await self._write_log()
+
+    async def _write_log(self) -> None:
+        lines = self._deps.logbook.take()
+        try:
+            if lines:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._deps.logbook.write, lines)
+        except StoreUnavailable:
+            for line in lines:
+                self._deps.logbook.add(line)
+
+    def _batched(
+        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]]
+    ) -> Callable[[Item], Awaitable[Result]]:
+        """Make a call for one, carried out for many at once in a thread."""
+
+        async def flush(items: Sequence[Item]) -> Sequence[Result | Exception]:
+            return await self._until_available(function, items)
+
+        return Batcher(flush).submit
+
+    async def _until_available(
+        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], items: Sequence[Item]
+    ) -> Sequence[Result | Exception]:
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._threads, function, items)
+            except StoreUnavailable as error:
+                logger.warning("database away", extra={"reason": error.cause})
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+            except Exception as error:
+                if len(items) == 1:
+                    return [error]
+                # One of many is at fault; the others must not pay for it.
+                return [(await self._until_available(function, [item]))[0] for item in items]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
