@@ -49,7 +49,7 @@ class DatabaseInstallation:
 def database_installations(environ: Mapping[str, str]) -> list[DatabaseInstallation]:
     """Return what can be started on this machine: the wheel first, then installed servers, newest first."""
     wheel = [one for programs in _wheel() if (one := _installation(programs))]
-    installed = [one for programs in _system(environ) if (one := _installation(programs))]
+    installed = [one for programs in set(_system(environ)) if (one := _installation(programs))]
     return [*wheel, *sorted(installed, key=lambda one: one.major, reverse=True)]
 
 
@@ -138,6 +138,8 @@ class PostgreSQL:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        if not self.durable:
+            shutil.rmtree(self._home, ignore_errors=True)  # it may lie outside of the caller's directory
 
     @property
     def _data(self) -> Path:

@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -27,6 +28,7 @@ START_SECONDS = 90.0  #: measured: RabbitMQ 3.10 takes 5 s on an idle machine an
 STOP_SECONDS = 20.0  #: then SIGKILL; measured: an orderly stop of RabbitMQ takes 1 to 3 s
 POLL_SECONDS = 0.05
 LOG_LINES = 15  #: of a failed server, shown to the user
+COMPLAINT = re.compile("error|fatal|failed", re.IGNORECASE)
 
 #: Below the ranges from which systems hand out client ports, so that no outgoing connection takes a port
 #: between our look and the server's bind.
@@ -73,6 +75,7 @@ class ServerProcess:
         """
         with self._log.open("ab") as log:
             self._lock(log)
+            log.truncate(0)
             self._watchdog = self._spawn(log)
         try:
             self._await(is_ready)
@@ -122,9 +125,9 @@ class ServerProcess:
         deadline = time.monotonic() + START_SECONDS
         while not is_ready():
             if not self.running:
-                raise SourceFailed(self._command[0], f"it ended while starting\n{self._log_tail()}")
+                raise SourceFailed(self._command[0], f"it ended while starting\n{self._log_excerpt()}")
             if time.monotonic() > deadline:
-                raise SourceFailed(self._command[0], f"no answer in {START_SECONDS:g} s\n{self._log_tail()}")
+                raise SourceFailed(self._command[0], f"no answer in {START_SECONDS:g} s\n{self._log_excerpt()}")
             time.sleep(POLL_SECONDS)
 
     def _order(self, letter: bytes) -> None:
@@ -135,9 +138,11 @@ class ServerProcess:
             owned.stdin.write(letter)
         owned.wait()
 
-    def _log_tail(self) -> str:
+    def _log_excerpt(self) -> str:
+        # The first complaint is the cause; what a server says last is often only how it gave up.
         lines = self._log.read_text(errors="replace").splitlines()
-        return "\n".join(f"    {line}" for line in lines[-LOG_LINES:])
+        complaints = [line for line in lines if COMPLAINT.search(line)][:LOG_LINES]
+        return "\n".join(f"    {line}" for line in complaints or lines[-LOG_LINES:])
 
 
 def free_port() -> int:

@@ -1,0 +1,130 @@
+"""Real services for every test that asks: one server each per session, a virtual host and a database per test.
+
+`BATCHTASK_AMQP_URL` and `BATCHTASK_DATABASE_URL` name servers to use instead of private ones (their user must
+be allowed to create databases); `BATCHTASK_TEST_SERVICES=containers` takes them from testcontainers.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from batchtask.local import Services, add_virtual_host, delete_virtual_host, provide
+from batchtask.local.virtual_hosts import answers
+
+#: Taken once, before any test can change or see it.
+ENVIRON = dict(os.environ)
+for name in [name for name in os.environ if name.startswith("BATCHTASK_")]:
+    del os.environ[name]
+
+RUN = secrets.token_hex(4)  # several runs may share the servers that URLs name
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    """A broker with its HTTP API and a database server, for the session."""
+    with _services(ENVIRON) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def management_url(services: Services) -> str | None:
+    """URL of the broker's HTTP API, if there is one; a broker that a URL names may have it on the usual port."""
+    login = urlsplit(services.amqp_url)
+    usual = f"http://{login.username}:{login.password}@{login.hostname}:15672"
+    url = services.management_url or usual
+    return url if answers(url) else None
+
+
+@pytest.fixture
+def amqp_url(services: Services, management_url: str | None) -> Iterator[str]:
+    """URL of a virtual host that this test has for itself, or of the one given when none can be made."""
+    if management_url is None:
+        yield services.amqp_url
+        return
+    name = f"test-{RUN}-{next(NUMBERS)}"
+    yield add_virtual_host(management_url, services.amqp_url, name)
+    delete_virtual_host(management_url, name)
+
+
+@pytest.fixture
+def database_url(services: Services, migrated_template: str) -> Iterator[str]:
+    """URL of a migrated database that this test has for itself."""
+    with _database(services.database_url, template=migrated_template) as name:
+        yield _at(services.database_url, name)
+
+
+@pytest.fixture
+def empty_database_url(services: Services) -> Iterator[str]:
+    """URL of a database without any of our tables."""
+    with _database(services.database_url, template="template1") as name:
+        yield _at(services.database_url, name)
+
+
+@pytest.fixture(scope="session")
+def migrated_template(services: Services) -> Iterator[str]:
+    """Name of a database that was migrated once; a copy of it costs less than a migration."""
+    from batchtask.migrations import upgrade
+
+    with _database(services.database_url, template="template1") as name:
+        upgrade(_at(services.database_url, name))
+        yield name
+
+
+@contextmanager
+def _services(environ: Mapping[str, str]) -> Iterator[Services]:
+    if environ.get("BATCHTASK_TEST_SERVICES") == "containers":
+        with _containers() as found:
+            yield found
+        return
+    # Not pytest's own directory: root's is closed to the account that PostgreSQL runs as.
+    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
+        Path(directory).chmod(0o711)
+        with provide(Path(directory), environ, announce=print, durable=False, management=True) as found:
+            yield found
+
+
+@contextmanager
+def _containers() -> Iterator[Services]:
+    from testcontainers.community.postgres import PostgresContainer
+    from testcontainers.community.rabbitmq import RabbitMqContainer
+
+    broker = RabbitMqContainer("rabbitmq:4-management").with_exposed_ports(5672, 15672)
+    database = PostgresContainer("postgres:17", driver="psycopg")
+    with broker, database:
+        host, login = broker.get_container_host_ip(), f"{broker.username}:{broker.password}"
+        yield Services(
+            amqp_url=f"amqp://{login}@{host}:{broker.get_exposed_port(5672)}/%2F",
+            database_url=database.get_connection_url(),
+            origin=("RabbitMQ: testcontainers", "PostgreSQL: testcontainers"),
+            management_url=f"http://{login}@{host}:{broker.get_exposed_port(15672)}",
+        )
+
+
+@contextmanager
+def _database(server_url: str, *, template: str) -> Iterator[str]:
+    name = f"test_{RUN}_{next(NUMBERS)}"
+    with psycopg.connect(_plain(server_url), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield name
+    with psycopg.connect(_plain(server_url), autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _at(server_url: str, database: str) -> str:
+    return make_url(server_url).set(database=database).render_as_string(hide_password=False)
+
+
+def _plain(server_url: str) -> str:
+    return make_url(server_url).set(drivername="postgresql").render_as_string(hide_password=False)
