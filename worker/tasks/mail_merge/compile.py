@@ -87,7 +87,8 @@ def _add_complex_script(properties: Element) -> None:
     for name in ("b", "i", "sz"):
         latin = properties.find(w(name))
         if latin is not None and properties.find(w(f"{name}Cs")) is None:
-            twin = etree.Element(w(f"{name}Cs"), dict(latin.attrib))
+            twin = etree.Element(w(f"{name}Cs"))
+            twin.attrib.update(latin.attrib)
             latin.addnext(twin)
 
 

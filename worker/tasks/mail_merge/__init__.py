@@ -1,0 +1,60 @@
+"""Mail merge: one letter per recipient of a selection, all in one Word document or PDF.
+
+Here are only the definition and its parameters, because the web tier loads them to check a submission. The work is
+told in `run`; `template` takes a .docx apart, `recipients` asks the CRM who gets a letter, `letters` writes.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from batchtask.definitions import TaskContext, task
+from batchtask.outcomes import Outcome
+
+
+class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to merge with whom. One of `template` and `template_id`, and at least one recipient, must be given."""
+
+    template: str = ""  #: path of a .docx that the worker can read
+    template_id: int = 0  #: or a row of DocTmpl; its file is looked for below `template_folder`
+    template_folder: str = ""  #: the document archive's folder of templates
+    selection_id: int = 0  #: recipients: the members of a selection
+    contact_ids: tuple[int, ...] = ()  #: and these companies
+    person_ids: tuple[int, ...] = ()  #: and these persons
+
+    output: Literal["docx", "pdf"] = "docx"  #: pdf needs LibreOffice on the worker
+    file_name: str = ""  #: of the result; "" = the template's name and the task's number
+    include_person: Literal["selection", "first", "all", "none"] = "selection"  #: of a member that is a company
+    include_companies: bool = True  #: write to companies without a person; off = leave them out
+    prefer_company: bool = False  #: one letter to each company, none to its persons
+    one_per_company: bool | None = None  #: None = what the selection says
+    sorting: Literal["company", "person", "postcode", "selection"] = "company"
+    start_on_odd_page: bool = False  #: for printing on both sides: every letter on a new sheet
+
+    attention: str = ""  #: text for `{attn}`
+    attention_use: Literal["if-none", "always"] = "if-none"  #: only where there is no person, or for everybody
+    salutation: str = ""  #: text for `{salu}`; "" = Mr/Ms and last name
+    heading: str = ""  #: `{head}`; like the next three it may itself hold variables
+    our_ref: str = ""  #: `{oref}`
+    your_ref: str = ""  #: `{yref}`
+    description: str = ""  #: `{desc}`
+    letter_date: date | None = None  #: `{date}` and its kin; None = the day the task runs
+    language: str = "en"  #: of dates and numbers: en, en-US, nb, da, sv, de, nl, fr, pl or el
+    sender_id: int = 0  #: associate who signs; 0 = whoever submitted the task
+
+    #: A misspelt variable stops the merge before the first letter: one failed start costs less than a thousand
+    #: letters that say {nmae}. "keep" prints the variable as it stands, "blank" prints nothing.
+    unknown_variables: Literal["fail", "keep", "blank"] = "fail"
+    case_sensitive: bool = False  #: the CRM's preference: `{NAME}` then prints the value in capitals
+    blank_lines: Literal["remove", "keep"] = "remove"  #: lines of which only empty variables are left
+
+
+@task("mail-merge", timeout=3600, description="Write one letter to each recipient of a selection")
+def mail_merge(context: TaskContext, parameters: MailMerge) -> Outcome:
+    """Write one letter to each recipient, all into one file. A repeated run writes the file anew."""
+    from worker.tasks.mail_merge.run import run  # noqa: PLC0415 - lxml and SQLAlchemy are the worker's own
+
+    return run(context, parameters)

@@ -1,0 +1,260 @@
+"""Who gets a letter: one query over a selection's members, with the reason where somebody gets none.
+
+The rules, in the order in which the query applies them: who is meant (company or person), who must not be written
+to, one letter per company if so wished. Reasons are part of the rows, so nobody is left out in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, text
+
+from worker.tasks.mail_merge.addresses import Address, Country, first_filled
+
+_BATCH_ROWS = 500
+
+#: Why somebody is left out, as the user reads it; the query gives the key.
+REASONS = {
+    "company-gone": "company no longer exists",
+    "person-gone": "person no longer exists",
+    "deleted": "deleted",
+    "retired": "retired",
+    "elsewhere": "works for another company",
+    "stopped": "stopped",
+    "no-mailing": "no mailing",
+    "company": "company without a person",
+    "one-per-company": "somebody else at the company gets the letter",
+    "no-address": "no address",
+}
+
+_QUERY = """
+WITH member AS (
+    SELECT min(selectionmember_id) AS position, contact_id,
+           CASE WHEN :mode = 'none' THEN 0 ELSE coalesce(person_id, 0) END AS person_id
+      FROM crm7.selectionmember WHERE selection_id = :selection_id GROUP BY 2, 3
+     UNION ALL SELECT 0, id, 0 FROM unnest(CAST(:contact_ids AS integer[])) AS id
+     UNION ALL SELECT 0, coalesce(p.contact_id, 0), id
+                 FROM unnest(CAST(:person_ids AS integer[])) AS id LEFT JOIN crm7.person p ON p.person_id = id
+), addressee AS (
+    -- A company stands for its first person, for all, or for itself. LIMIT NULL is no limit.
+    SELECT min(m.position) AS position, m.contact_id,
+           CASE WHEN :prefer_company AND m.contact_id <> 0 THEN 0
+                ELSE coalesce(nullif(m.person_id, 0), p.person_id, 0) END AS person_id
+      FROM member m LEFT JOIN LATERAL (
+           SELECT person_id FROM crm7.person
+            WHERE contact_id = m.contact_id AND coalesce(retired, 0) = 0 AND deleteddate IS NULL
+            ORDER BY rank, person_id LIMIT CASE WHEN :mode = 'first' THEN 1 END
+      ) p ON m.person_id = 0 AND m.contact_id <> 0 AND :mode <> 'none'
+     GROUP BY 2, 3
+), judged AS (
+    SELECT a.*, CASE
+           WHEN a.contact_id <> 0 AND c.contact_id IS NULL THEN 'company-gone'
+           WHEN a.person_id <> 0 AND p.person_id IS NULL THEN 'person-gone'
+           WHEN c.deleted <> 0 OR c.deleteddate IS NOT NULL OR p.deleteddate IS NOT NULL THEN 'deleted'
+           WHEN p.retired <> 0 THEN 'retired'
+           WHEN p.contact_id <> a.contact_id THEN 'elsewhere'
+           WHEN c.xstop <> 0 THEN 'stopped'
+           WHEN c.nomailing <> 0 OR p.nomailing <> 0 THEN 'no-mailing'
+           WHEN a.person_id = 0 AND NOT :include_companies THEN 'company'
+           END AS reason, p.rank
+      FROM addressee a
+      LEFT JOIN crm7.contact c ON c.contact_id = a.contact_id
+      LEFT JOIN crm7.person p ON p.person_id = a.person_id
+), ranked AS (
+    SELECT position, contact_id, person_id, reason,
+           row_number() OVER (PARTITION BY contact_id, reason IS NULL ORDER BY rank, person_id) AS place
+      FROM judged
+)
+SELECT count(*) OVER () AS total,
+       CASE WHEN r.reason IS NULL AND :one_per_company AND r.contact_id <> 0 AND r.place > 1
+            THEN 'one-per-company' ELSE r.reason END AS reason,
+       r.contact_id, r.person_id, c.name, c.department, c.number1, c.number2, c.orgnr, c.country_id,
+       p.firstname, p.middlename, p.lastname, p.mrmrs, p.title, p.salutation, p.initials, p.person_number,
+       p.department AS person_department, p.year_of_birth, p.month_of_birth, p.day_of_birth,
+       coalesce(p.country_id, h.country_id, 0) AS home_country_id,
+       r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1 AS uses_home,
+       postal.address1 AS postal1, postal.address2 AS postal2, postal.address3 AS postal3,
+       postal.zipcode AS postal_zip, postal.city AS postal_city, postal.county AS postal_county,
+       postal.state AS postal_state,
+       street.address1 AS street1, street.address2 AS street2, street.address3 AS street3,
+       street.zipcode AS street_zip, street.city AS street_city, street.county AS street_county,
+       street.state AS street_state,
+       home.address1 AS home1, home.address2 AS home2, home.address3 AS home3,
+       home.zipcode AS home_zip, home.city AS home_city, home.county AS home_county, home.state AS home_state
+       {lookups}
+  FROM ranked r
+  LEFT JOIN crm7.contact c ON c.contact_id = r.contact_id
+  LEFT JOIN crm7.person p ON p.person_id = r.person_id
+  -- A letter to the company itself goes to the person whose address the company uses, if there is one.
+  LEFT JOIN LATERAL (
+       SELECT person_id, country_id FROM crm7.person
+        WHERE contact_id = r.contact_id AND usepersonaddress = 1 AND coalesce(retired, 0) = 0
+          AND deleteddate IS NULL
+        ORDER BY rank, person_id LIMIT 1
+  ) h ON r.person_id = 0 AND r.contact_id <> 0
+  LEFT JOIN crm7.address postal ON postal.owner_id = r.contact_id AND postal.atype_idx = 1
+  LEFT JOIN crm7.address street ON street.owner_id = r.contact_id AND street.atype_idx = 2
+  LEFT JOIN crm7.address home
+         ON home.owner_id = coalesce(nullif(r.person_id, 0), h.person_id) AND home.atype_idx = 16387
+  LEFT JOIN crm7.udcontactsmall cs ON cs.udcontactsmall_id = c.userdef_id
+  LEFT JOIN crm7.udcontactlarge cl ON cl.udcontactlarge_id = c.userdef2_id
+  LEFT JOIN crm7.udpersonsmall ps ON ps.udpersonsmall_id = p.userdef_id
+  LEFT JOIN crm7.udpersonlarge pl ON pl.udpersonlarge_id = p.userdef2_id
+ ORDER BY {order}, r.contact_id, r.person_id
+"""
+
+_ORDERS = {
+    "company": "c.name, c.department, p.lastname, p.firstname",
+    "person": "p.lastname, p.firstname, c.name",
+    "postcode": "c.country_id, coalesce(postal.zipcode, street.zipcode), c.name",
+    "selection": "r.position",
+}
+
+
+def _phone(owner: str, *kinds: int) -> str:
+    listed = ", ".join(str(kind) for kind in kinds)
+    return (
+        f"SELECT phone FROM crm7.phone WHERE owner_id = r.{owner} AND ptype_idx IN ({listed}) "  # noqa: S608 - our own
+        "ORDER BY rank, phone_id LIMIT 1"
+    )
+
+
+def _coalesce(first: str, second: str) -> str:
+    return f"SELECT coalesce(({first}), ({second}))"
+
+
+_COMPANY_PHONE, _COMPANY_FAX = _phone("contact_id", 1), _phone("contact_id", 3)
+_DIRECT_PHONE, _DIRECT_FAX = _phone("person_id", 16385), _phone("person_id", 16387)
+_COMPANY_MAIL = (
+    "SELECT email_address FROM crm7.email WHERE contact_id = r.contact_id AND coalesce(person_id, 0) = 0 "
+    "ORDER BY rank, email_id LIMIT 1"
+)
+_PERSON_MAIL = "SELECT email_address FROM crm7.email WHERE person_id = r.person_id ORDER BY rank, email_id LIMIT 1"
+
+#: Variables that the database answers by itself; asked for only when a template uses them.
+_LOOKUPS = {
+    "cpho": _COMPANY_PHONE,
+    "apho": _DIRECT_PHONE,
+    "phon": _coalesce(_DIRECT_PHONE, _COMPANY_PHONE),
+    "faxn": _coalesce(_DIRECT_FAX, _COMPANY_FAX),
+    "atfa": _DIRECT_FAX,
+    "atph": _phone("person_id", 16388),
+    "atpc": _phone("person_id", 16389),
+    "mail": _COMPANY_MAIL,
+    "amai": _PERSON_MAIL,
+    "atem": _coalesce(_PERSON_MAIL, _COMPANY_MAIL),
+    "cwww": "SELECT url_address FROM crm7.url WHERE contact_id = r.contact_id ORDER BY rank, url_id LIMIT 1",
+    "cate": "SELECT name FROM crm7.category WHERE category_id = c.category_idx",
+    "busi": "SELECT name FROM crm7.business WHERE business_id = c.business_idx",
+    "atpo": "SELECT name FROM crm7.perspos WHERE perspos_id = p.position_idx",
+    "cont": "SELECT concat_ws(' ', nullif(u.firstname, ''), nullif(u.middlename, ''), nullif(u.lastname, '')) "
+    "FROM crm7.associate s JOIN crm7.person u ON u.person_id = s.person_id WHERE s.associate_id = c.associate_id",
+}
+
+_USER_DEFINED = re.compile(r"([ca])([lsf])(\d\d)")
+_KINDS = {"l": ("long", 1, 60), "s": ("string", 1, 49), "f": ("double", 1, 10)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Whose members, and how they are turned into recipients."""
+
+    selection_id: int
+    contact_ids: tuple[int, ...]
+    person_ids: tuple[int, ...]
+    mode: str  #: first, all or none
+    include_companies: bool
+    prefer_company: bool
+    one_per_company: bool
+    sorting: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipient:
+    """One row of the query, with its address chosen."""
+
+    row: RowMapping
+    total: int  #: of all recipients, those left out included
+    address: Address
+    street: Address
+    home: Address
+    reason: str  #: a key of `REASONS`, or "" for one who gets a letter
+
+    @property
+    def label(self) -> str:
+        """Name the recipient in the log."""
+        row = self.row
+        person = " ".join(part for part in (row["firstname"], row["lastname"]) if part)
+        named = ", ".join(part for part in (row["name"], person) if part)
+        return f"{named or 'recipient'} (company {row['contact_id']}, person {row['person_id']})"
+
+
+def is_lookup(name: str) -> bool:
+    """True if the database answers this variable by itself."""
+    return lookup(name) is not None
+
+
+def lookup(name: str) -> str | None:
+    if match := _USER_DEFINED.fullmatch(name):
+        return _user_defined(match[1], match[2], int(match[3]))
+    return _LOOKUPS.get(name)
+
+
+def _user_defined(owner: str, kind: str, number: int) -> str | None:
+    column, first, last = _KINDS[kind]
+    if not first <= number <= last:
+        return None
+    table = ("c" if owner == "c" else "p") + ("l" if kind == "s" and number > 40 else "s")
+    return f"SELECT {table}.{column}{number:02}"
+
+
+def find_recipients(
+    connection: Connection, choice: Choice, names: Iterable[str], countries: dict[int, Country]
+) -> Iterator[Recipient]:
+    """Ask for all recipients in order, a few hundred rows at a time; of the variables, look up only `names`."""
+    parameters: dict[str, Any] = {
+        "selection_id": choice.selection_id,
+        "contact_ids": list(choice.contact_ids),
+        "person_ids": list(choice.person_ids),
+        "mode": choice.mode,
+        "include_companies": choice.include_companies,
+        "prefer_company": choice.prefer_company,
+        "one_per_company": choice.one_per_company,
+    }
+    rows = connection.execution_options(yield_per=_BATCH_ROWS).execute(_statement(choice, names), parameters)
+    for row in rows.mappings():
+        yield _recipient(row, countries)
+
+
+def _statement(choice: Choice, names: Iterable[str]) -> Any:
+    lookups = "".join(f', ({query}) AS "{name}"' for name in sorted(names) if (query := lookup(name)))
+    return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting]))
+
+
+def _recipient(row: RowMapping, countries: dict[int, Country]) -> Recipient:
+    company = countries.get(row["country_id"] or 0, Country())
+    at_home = countries.get(row["home_country_id"], company)
+    postal, street = _address(row, "postal", company), _address(row, "street", company)
+    home = _address(row, "home", at_home)
+    address = first_filled((home, postal, street) if row["uses_home"] else (postal, street))
+    reason = row["reason"] or ("" if address else "no-address")
+    return Recipient(row=row, total=row["total"], address=address, street=street, home=home, reason=reason)
+
+
+def _address(row: RowMapping, kind: str, country: Country) -> Address:
+    fields = ("1", "2", "3", "_zip", "_city", "_county", "_state")
+    line1, line2, line3, zipcode, city, county, state = ((row[kind + field] or "").strip() for field in fields)
+    return Address(
+        line1=line1,
+        line2=line2,
+        line3=line3,
+        zipcode=zipcode,
+        city=city,
+        county=county,
+        state=state,
+        country=country,
+    )

@@ -1,0 +1,273 @@
+"""The mail merge, told in the order in which it happens. Read `run` first."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path, PurePath
+
+from sqlalchemy import Connection, select
+
+from batchtask import crm7
+from batchtask.definitions import TaskContext, TaskFailure
+from batchtask.outcomes import Outcome, Succeeded
+from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.addresses import Country
+from worker.tasks.mail_merge.languages import Language, find_language, known_languages
+from worker.tasks.mail_merge.letters import Values, write_letters
+from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
+from worker.tasks.mail_merge.pdf import convert, require_converter
+from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
+from worker.tasks.mail_merge.sender import (
+    SelectionRow,
+    load_countries,
+    load_layouts,
+    load_selection,
+    load_sender,
+)
+from worker.tasks.mail_merge.template import Layout, Template, compile_template
+from worker.tasks.mail_merge.variables import KnownNames, Merge, Variables
+from worker.tasks.mail_merge.variables_in_text import Rules
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_PDF_STARTS_AT = 50.0  # per cent; a guess: LibreOffice takes far longer than the merge, and tells nothing
+
+
+def run(context: TaskContext, parameters: MailMerge) -> Outcome:
+    """Merge and say what came of it; nothing is written unless all of it is.
+
+    Raises:
+        TaskFailure: Something a user can mend; the sentence says what.
+    """
+    language = check(parameters)
+    converter = require_converter() if parameters.output == "pdf" else ""
+    context.progress(0, "Reading the template")
+    with context.connect() as connection:
+        template = _compile(connection, parameters)
+        letters = _Letters(context, connection, parameters, template, language)
+        target = context.result_path(letters.file_name)
+        with _new_file(target) as part:
+            write_letters(part, template, letters)
+            letters.require_some()
+            if converter:
+                _make_pdf(converter, part, context)
+    _warn_about_lists(context, template, letters.written)
+    return Succeeded(response=letters.summary(), file_name=str(target))
+
+
+def check(parameters: MailMerge) -> Language:
+    """Refuse parameters that contradict one another.
+
+    Raises:
+        TaskFailure: Names the parameters.
+    """
+    if bool(parameters.template) == bool(parameters.template_id):
+        raise TaskFailure("Name one template: either template (a path) or template_id (a number).")
+    if not (parameters.selection_id or parameters.contact_ids or parameters.person_ids):
+        raise TaskFailure("Name the recipients: selection_id, contact_ids or person_ids.")
+    if parameters.prefer_company and not parameters.include_companies:
+        raise TaskFailure("prefer_company needs include_companies: it writes to companies in place of persons.")
+    language = find_language(parameters.language)
+    if language is None:
+        raise TaskFailure(f"The language {parameters.language!r} is not known; known are {known_languages()}.")
+    return language
+
+
+def _compile(connection: Connection, parameters: MailMerge) -> Template:
+    rules = Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
+    layout = Layout(drop_blank_lines=parameters.blank_lines == "remove", on_odd_page=parameters.start_on_odd_page)
+    return compile_template(_template_path(connection, parameters), rules, layout)
+
+
+def _template_path(connection: Connection, parameters: MailMerge) -> Path:
+    if parameters.template:
+        return Path(parameters.template)
+    table = crm7.doctmpl.c
+    named = select(table.filename).where(table.doctmpl_id == parameters.template_id)
+    file_name = connection.execute(named).scalar_one_or_none()
+    if file_name is None:
+        raise TaskFailure(f"There is no document template {parameters.template_id}: choose another.")
+    # The archive's paths are written by Windows clients.
+    return Path(parameters.template_folder, *file_name.replace("\\", "/").split("/"))
+
+
+class _Letters:
+    """The values of each letter as an iterator, and the account of who got one and who did not."""
+
+    def __init__(
+        self,
+        context: TaskContext,
+        connection: Connection,
+        parameters: MailMerge,
+        template: Template,
+        language: Language,
+    ) -> None:
+        selection = _selection(connection, parameters)
+        self._context = context
+        self._connection = connection
+        self._countries = load_countries(connection)
+        self._choice = _choice(parameters, selection)
+        self.file_name = _file_name(parameters, context)
+        self._merge = self._shared(parameters, selection, language)
+        self._variables = Variables(self._merge, template.names)
+        self._share = _PDF_STARTS_AT if parameters.output == "pdf" else 100.0
+        self.written = 0
+        self.left_out: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Values]:
+        found = find_recipients(self._connection, self._choice, self._variables.lookups, self._countries)
+        for seen, recipient in enumerate(found, 1):
+            self._context.check_cancelled()
+            if recipient.reason:
+                self._leave_out(recipient)
+                continue
+            self.written += 1
+            yield self._variables.of(recipient, self.written)
+            self._report(seen, recipient.total)
+
+    def require_some(self) -> None:
+        """Refuse to make a document without letters.
+
+        Raises:
+            TaskFailure: Nobody is left; says why.
+        """
+        if self.written:
+            return
+        if not self.left_out:
+            raise TaskFailure(f"{self._whom()} has no members: there is nobody to write to.")
+        raise TaskFailure(f"Nobody is left to write to: {self._reasons()} of {self.left_out.total()} recipients.")
+
+    def summary(self) -> str:
+        letters = "1 letter" if self.written == 1 else f"{self.written} letters"
+        return f"{letters}; {self.left_out.total()} left out: {self._reasons()}" if self.left_out else letters
+
+    def _leave_out(self, recipient: Recipient) -> None:
+        self.left_out[recipient.reason] += 1
+        reason = REASONS[recipient.reason]
+        self._context.log.info("left out: %s: %s", recipient.label, reason, extra={"action": "left out"})
+
+    def _report(self, seen: int, total: int) -> None:
+        self._context.progress(
+            self._share * seen / total, f"Letter {self.written} of {total - self.left_out.total()}"
+        )
+
+    def _reasons(self) -> str:
+        return ", ".join(f"{count} {REASONS[reason]}" for reason, count in self.left_out.most_common())
+
+    def _whom(self) -> str:
+        name = self._merge.selection_name
+        return f"The selection {name!r}" if name else "The list of recipients"
+
+    def _shared(self, parameters: MailMerge, selection: SelectionRow | None, language: Language) -> Merge:
+        sender = load_sender(self._connection, parameters.sender_id or self._context.owner)
+        own_country = self._countries.get(sender.country_id, Country())
+        now = datetime.now().astimezone()
+        if day := parameters.letter_date:
+            now = now.replace(year=day.year, month=day.month, day=day.day)
+        return Merge(
+            parameters=parameters,
+            sender=sender,
+            own_country=own_country,
+            layouts=load_layouts(self._connection, own_country),
+            language=language,
+            now=now,
+            selection_name=selection.name if selection else "",
+            file_name=self.file_name,
+        )
+
+
+def _selection(connection: Connection, parameters: MailMerge) -> SelectionRow | None:
+    if not parameters.selection_id:
+        return None
+    found = load_selection(connection, parameters.selection_id)
+    if found is None:
+        raise TaskFailure(f"There is no selection {parameters.selection_id}: it may have been deleted.")
+    return found
+
+
+def _choice(parameters: MailMerge, selection: SelectionRow | None) -> Choice:
+    mode = parameters.include_person
+    if mode == "selection":
+        mode = "first" if selection is None else selection.mode  # type: ignore[assignment]
+    one_per_company = parameters.one_per_company
+    if one_per_company is None:
+        one_per_company = selection is not None and selection.one_per_company
+    return Choice(
+        selection_id=parameters.selection_id,
+        contact_ids=parameters.contact_ids,
+        person_ids=parameters.person_ids,
+        mode=mode,
+        include_companies=parameters.include_companies,
+        prefer_company=parameters.prefer_company,
+        one_per_company=one_per_company,
+        sorting=parameters.sorting,
+    )
+
+
+def _file_name(parameters: MailMerge, context: TaskContext) -> str:
+    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
+    stem = PurePath(parameters.template.replace("\\", "/")).stem or "letters"
+    wanted = PurePath(parameters.file_name.replace("\\", "/")).name
+    suffix = f".{parameters.output}"
+    if not wanted:
+        return f"{stem}-{str(context.task_id)[-12:]}{suffix}"
+    return wanted if wanted.lower().endswith(suffix) else wanted + suffix
+
+
+@contextmanager
+def _new_file(target: Path) -> Iterator[Path]:
+    """Give a path to write to; the file takes its real name only when it is whole and on disk.
+
+    Raises:
+        TaskFailure: The disk is full, or the folder cannot be written.
+    """
+    part = target.with_name(f"{target.name}.part")
+    try:
+        yield part
+        _flush(part)
+        part.replace(target)
+        _flush(target.parent)
+    except OSError as error:
+        raise _disk_failure(target, error) from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _disk_failure(target: Path, error: OSError) -> TaskFailure:
+    if error.errno in _DISK_FULL:
+        return TaskFailure(f"The disk that holds {target.parent} is full: make room, then start the merge again.")
+    return TaskFailure(f"The result cannot be written to {target.parent}: {error.strerror or error}.")
+
+
+def _make_pdf(converter: str, part: Path, context: TaskContext) -> None:
+    """Put a PDF in the document's place."""
+    context.progress(_PDF_STARTS_AT, "Making the PDF")
+    folder = Path(tempfile.mkdtemp(prefix=f".{part.name}-", dir=part.parent))
+    try:
+        document = folder / "letters.docx"
+        part.replace(document)
+        convert(converter, document, folder, context).replace(part)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _warn_about_lists(context: TaskContext, template: Template, letters: int) -> None:
+    if template.lists.per_letter * letters > MOST_DEFINITIONS:
+        context.log.warning(
+            "the document has more numbered lists than Word may count; if numbers are missing, merge fewer letters",
+            extra={"action": "many lists", "lists": template.lists.per_letter * letters},
+        )

@@ -1,0 +1,235 @@
+"""What each `{variable}` stands for; those the database answers by itself are in `recipients`.
+
+A getter takes a `Merge` (what all letters share) and a `Recipient`, and returns text; what is not known is "".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.addresses import Country, Layouts, format_label
+from worker.tasks.mail_merge.languages import Language
+from worker.tasks.mail_merge.recipients import Recipient, is_lookup
+from worker.tasks.mail_merge.sender import SENDER_VARIABLES, Sender
+
+_IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
+#: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.
+_LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmno")}
+_ADDRESS_BLOCK = "fad*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merge:
+    """What all letters of one merge share."""
+
+    parameters: MailMerge
+    sender: Sender
+    own_country: Country
+    layouts: Layouts
+    language: Language
+    now: datetime
+    selection_name: str
+    file_name: str
+
+
+Getter = Callable[[Merge, Recipient], str]
+
+
+def _column(name: str) -> Getter:
+    return lambda _, recipient: _plain(recipient.row[name])
+
+
+def _plain(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _joined(*parts: str | None) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _full_name(recipient: Recipient) -> str:
+    row = recipient.row
+    return _joined(row["firstname"], row["middlename"], row["lastname"])
+
+
+def _attention(merge: Merge, recipient: Recipient) -> str:
+    wanted, person = merge.parameters.attention, _full_name(recipient)
+    if merge.parameters.attention_use == "always" and wanted:
+        return wanted
+    return person or wanted
+
+
+def _salutation(merge: Merge, recipient: Recipient) -> str:
+    row = recipient.row
+    formal = _joined(row["mrmrs"], row["lastname"]) if row["mrmrs"] and row["lastname"] else ""
+    return merge.parameters.salutation or formal or _attention(merge, recipient) or _plain(row["name"])
+
+
+def _birth_date(merge: Merge, recipient: Recipient) -> str:
+    row = recipient.row
+    parts = row["year_of_birth"], row["month_of_birth"], row["day_of_birth"]
+    if not all(parts):
+        return ""
+    try:
+        return merge.language.short_date(datetime(*parts))
+    except ValueError:
+        return ""
+
+
+def _country_abroad(merge: Merge, country: Country) -> str:
+    return "" if merge.own_country.name and country == merge.own_country else country.name
+
+
+def _initial(recipient: Recipient) -> str:
+    return _plain(recipient.row["firstname"])[:1]
+
+
+_COMPANY: dict[str, Getter] = {
+    "name": _column("name"),
+    "dept": _column("department"),
+    "ndep": lambda _, r: "\n".join(part for part in (r.row["name"], r.row["department"]) if part),
+    "numb": _column("number1"),
+    "code": _column("number2"),
+    "orgn": _column("orgnr"),
+    "cuid": lambda _, r: str(r.row["contact_id"] or ""),
+    "cntr": lambda _, r: r.address.country.name,
+    "cnt?": lambda merge, r: _country_abroad(merge, r.address.country),
+    "cicn": lambda _, r: r.address.country.english_name,
+    "ccid": lambda _, r: r.address.country.code,
+    "addr": lambda _, r: r.address.line1,
+    "padr": lambda _, r: r.address.line1,
+    "pad2": lambda _, r: r.address.line2,
+    "pad3": lambda _, r: r.address.line3,
+    "zipc": lambda _, r: r.address.zipcode,
+    "city": lambda _, r: r.address.city,
+    "zici": lambda _, r: r.address.zip_city,
+    "cszc": lambda _, r: r.address.city_state_zip,
+    "czip": lambda _, r: _joined(r.address.county, r.address.zipcode),
+    "cnty": lambda _, r: r.address.county,
+    "stat": lambda _, r: r.address.state,
+    "zino": lambda _, r: r.address.country.zip_prefix,
+    "cozi": lambda _, r: r.address.prefixed_zip,
+    "sadr": lambda _, r: r.street.line1,
+    "sad2": lambda _, r: r.street.line2,
+    "sad3": lambda _, r: r.street.line3,
+    "zipp": lambda _, r: r.street.zipcode,
+    "szip": lambda _, r: r.street.zipcode,
+    "scit": lambda _, r: r.street.city,
+    "ssta": lambda _, r: r.street.state,
+}
+
+_PERSON: dict[str, Getter] = {
+    "attn": _attention,
+    "atfn": _column("firstname"),
+    "atmn": _column("middlename"),
+    "atln": _column("lastname"),
+    "atmr": _column("mrmrs"),
+    "atti": _column("title"),
+    "asal": _column("salutation"),
+    "atin": lambda _, r: _initial(r),
+    "ati.": lambda _, r: f"{_initial(r)}." if _initial(r) else "",
+    "atid": lambda _, r: str(r.row["person_id"] or ""),
+    "anum": _column("person_number"),
+    "adep": _column("person_department"),
+    "abdt": _birth_date,
+    "apad": lambda _, r: r.home.line1,
+    "apa2": lambda _, r: r.home.line2,
+    "apa3": lambda _, r: r.home.line3,
+    "acit": lambda _, r: r.home.city,
+    "azip": lambda _, r: r.home.zipcode,
+    "acsz": lambda _, r: r.home.city_state_zip,
+    "asta": lambda _, r: r.home.state,
+    "acnt": lambda _, r: r.home.county,
+    "actr": lambda _, r: r.home.country.name if r.row["person_id"] else "",
+    "act?": lambda merge, r: _country_abroad(merge, r.home.country) if r.row["person_id"] else "",
+}
+
+_DOCUMENT: dict[str, Getter] = {
+    "salu": _salutation,
+    "slid": lambda merge, _: str(merge.parameters.selection_id or ""),
+    "snam": lambda merge, _: merge.selection_name,
+    "file": lambda merge, _: merge.file_name,
+    "date": lambda merge, _: merge.language.long_date(merge.now),
+    "dat1": lambda merge, _: merge.language.ordinal_date(merge.now),
+    "sdat": lambda merge, _: merge.language.short_date(merge.now),
+    "time": lambda merge, _: merge.language.time(merge.now),
+    "ltim": lambda merge, _: merge.now.strftime("%H:%M:%S"),
+    "lang": lambda merge, _: merge.language.name,
+    "lanc": lambda merge, _: merge.language.code,
+    "lanx": lambda merge, _: merge.language.crm_code,
+    "ocnr": lambda merge, _: merge.own_country.name,
+    "ocid": lambda merge, _: merge.own_country.code,
+}
+
+#: Texts of the task's parameters that may hold variables themselves.
+_TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description"}
+_LETTER_NUMBER = "snum"
+_GETTERS = _COMPANY | _PERSON | _DOCUMENT
+
+
+class Variables:
+    """All variables, as a container of their names and a maker of values for those in use."""
+
+    def __init__(self, merge: Merge, names: Iterable[str] = ()) -> None:
+        self._merge = merge
+        self._texts = {name: str(getattr(merge.parameters, field)) for name, field in _TEXTS.items()}
+        inner = {found for text in self._texts.values() for found in _IN_TEXT.findall(text) if is_variable(found)}
+        self._names = set(names) | inner - set(_TEXTS)
+        self.lookups = {name for name in self._names if is_lookup(name)}
+
+    def of(self, recipient: Recipient, number: int) -> dict[str, str]:
+        """Return the values of the variables in use, for the letter of this number (from 1)."""
+        values = {name: self._value(name, recipient, number) for name in self._names if name not in _TEXTS}
+        values.update(self._addresses(recipient))
+        for name in self._names & set(_TEXTS):
+            values[name] = _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), self._texts[name])
+        return values
+
+    def _value(self, name: str, recipient: Recipient, number: int) -> str:
+        if getter := _GETTERS.get(name):
+            return getter(self._merge, recipient)
+        if name in self.lookups:
+            found = recipient.row[name]
+            return self._merge.language.number(found) if isinstance(found, float) else _plain(found)
+        if name == _LETTER_NUMBER:
+            return str(number)
+        return self._merge.sender.values.get(name, "")
+
+    def _addresses(self, recipient: Recipient) -> Iterator[tuple[str, str]]:
+        names = [name for name in self._names if name in _LINES or name == _ADDRESS_BLOCK]
+        if not names:
+            return
+        lines = self.label(recipient)
+        for name in names:
+            position = _LINES.get(name, len(lines))
+            yield name, lines[position] if position < len(lines) else ""
+        if _ADDRESS_BLOCK in names:
+            yield _ADDRESS_BLOCK, "\n".join(lines)
+
+    def label(self, recipient: Recipient) -> list[str]:
+        """Write the recipient's name and address as its country wants it."""
+        label = self._merge.layouts.label(recipient.address.country)
+        return format_label(label, lambda name: self._label_value(name, recipient))
+
+    def _label_value(self, name: str, recipient: Recipient) -> str | None:
+        getter = _GETTERS.get(name)
+        return getter(self._merge, recipient) if getter else None
+
+
+def is_variable(name: str) -> bool:
+    return name in _GETTERS or name in _LINES or name in _TEXTS or name in SENDER_VARIABLES or _is_other(name)
+
+
+def _is_other(name: str) -> bool:
+    return name in {_LETTER_NUMBER, _ADDRESS_BLOCK} or is_lookup(name)
+
+
+class KnownNames:
+    """Every variable there is, for the search in a template."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and is_variable(name)

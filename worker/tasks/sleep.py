@@ -1,0 +1,33 @@
+"""A task that does nothing for a while: for demonstrations, and to try how tasks end."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+from batchtask.definitions import TaskContext, TaskFailure, task
+from batchtask.outcomes import Outcome, Succeeded
+
+
+class Sleep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long to sleep, and how to wake up."""
+
+    seconds: float = 10.0  #: of all steps together
+    steps: int = 10  #: progress is told, and a request to cancel seen, between two of them
+    fail: str = ""  #: fail with this text at the end
+    response: str = ""  #: what to answer; "" = how long it slept
+
+
+@task("sleep", description="Sleep for some seconds and tell how far it is")
+def sleep(context: TaskContext, parameters: Sleep) -> Outcome:
+    """Sleep in steps."""
+    steps = max(parameters.steps, 1)
+    for step in range(steps):
+        context.check_cancelled()
+        context.progress(100 * step / steps, f"Step {step + 1} of {steps}")
+        time.sleep(max(parameters.seconds, 0) / steps)
+    context.check_cancelled()
+    if parameters.fail:
+        raise TaskFailure(parameters.fail)
+    return Succeeded(response=parameters.response or f"slept {parameters.seconds:g} seconds")
