@@ -137,19 +137,8 @@ class EventStore:
 
     def load_many(self, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
         """Return the events behind a version, in order, for many streams at once."""
-        found: dict[TaskId, list[RecordedEvent]] = {task_id: [] for task_id in after}
-        if not after:
-            return found
-        query = (
-            select(*_COLUMNS)
-            .where(event_table.c.task_id.in_(after.keys()))
-            .order_by(event_table.c.task_id, event_table.c.version)
-        )
         with database_errors(), self._engine.connect() as connection:
-            for row in connection.execute(query):
-                if row.version > after[TaskId(row.task_id)]:
-                    found[TaskId(row.task_id)].append(_recorded(row))
-        return found
+            return select_events(connection, after)
 
     def state(self, task_id: TaskId) -> TaskState:
         """Return the state of a task as its stream says.
@@ -197,6 +186,22 @@ def insert_events(connection: Connection, rows: Collection[Placed]) -> set[tuple
     ordered = sorted(rows, key=lambda row: (row[0].task_id, row[0].version))
     body = storable(_encoder.encode([_row(event, follows) for event, follows in ordered]))
     return {(row[0], row[1]) for row in connection.exec_driver_sql(_INSERT, (body,))}
+
+
+def select_events(connection: Connection, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
+    """Return the events behind a version, in order, for many streams, as this transaction sees them."""
+    found: dict[TaskId, list[RecordedEvent]] = {task_id: [] for task_id in after}
+    if not after:
+        return found
+    query = (
+        select(*_COLUMNS)
+        .where(event_table.c.task_id.in_(after.keys()))
+        .order_by(event_table.c.task_id, event_table.c.version)
+    )
+    for row in connection.execute(query):
+        if row.version > after[TaskId(row.task_id)]:
+            found[TaskId(row.task_id)].append(_recorded(row))
+    return found
 
 
 def storable(json: bytes) -> str:

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Sequence
 
 from batchtask import envelope
+from batchtask.batcher import Batcher
 from batchtask.broker import Message, Publisher, publish_all
 from batchtask.broker.consumer import Delivery
+from batchtask.broker.dead_letters import dead_letter
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import uuid7
 from batchtask.messages import SubmitTask
-from batchtask.topology import COMMANDS, DEAD, EVENTS, EVENTS_KEY, SUBMIT_KEY
-from worker.batcher import Batcher
+from batchtask.topology import COMMANDS, EVENTS, EVENTS_KEY, SUBMIT_KEY
 
 #: Events in one message. Bounds the message at some 100 KiB for ordinary events.
 EVENTS_PER_MESSAGE = 200
@@ -42,16 +43,7 @@ class Announcer:
 
     async def dead_letter(self, delivery: Delivery, queue: str, reason: str) -> None:
         """Set a delivery aside with the reason; the caller settles it afterwards."""
-        message = Message(
-            exchange=DEAD.name,
-            routing_key="",
-            body=delivery.body,
-            message_id=delivery.message_id or str(uuid7()),
-            type=delivery.type,
-            content_type=envelope.CONTENT_TYPE,
-            headers={"batchtask-reason": reason[:1000], "batchtask-queue": queue},
-        )
-        await self._publish([message])
+        await self._publish([dead_letter(delivery, queue, reason)])
 
     async def hand_back(self, command: SubmitTask) -> None:
         """Publish a command anew. Unlike a requeue this does not count towards the broker's delivery limit."""

@@ -1,4 +1,4 @@
-"""Keeping the log lines of tasks: one insert for many lines. A crash of the worker loses less than a second of them."""
+"""Keeping the log lines of tasks: one insert for many. A crash of the worker loses less than a second of them."""
 
 from __future__ import annotations
 

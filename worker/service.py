@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
+from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Publisher
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
@@ -23,7 +24,6 @@ from batchtask.store import EventStore
 from batchtask.topology import CONTROL, TASKS_QUEUE
 from worker.announcer import Announcer
 from worker.attempt import heartbeat, run_attempt, set_aside
-from worker.batcher import Batcher
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
 from worker.claims import ClaimDesk
@@ -110,16 +110,15 @@ class Worker:
         await asyncio.gather(self._deps.consumer.connection.failed(), self._publisher.connection.failed())
 
     async def drain(self) -> None:
-        """Take nothing more and let running tasks finish, up to `drain_seconds`; then interrupt what is left."""
+        """Take nothing more and let running tasks finish, up to `drain_seconds`."""
         logger.info("worker draining", extra={"running": len(self._attempts)})
         self._deps.draining = True
         await self._deps.consumer.stop_deliveries()
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=self._settings.drain_seconds)
-        await self.stop()
 
     async def stop(self) -> None:
-        """Interrupt what runs: killed, recorded as interrupted, given back. Then close everything."""
+        """Interrupt what still runs: killed, recorded as interrupted, given back. Then close everything."""
         self._deps.draining = True
         for running in list(self._deps.running.values()):
             running.stop(Stop.SHUTDOWN)

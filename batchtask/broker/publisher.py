@@ -31,6 +31,7 @@ class Message:
     type: str
     content_type: str
     mandatory: bool = True
+    headers: dict[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -126,4 +127,5 @@ def _properties(message: Message) -> BasicProperties:
         delivery_mode=PERSISTENT,
         message_id=message.message_id,
         type=message.type,
+        headers=message.headers,
     )

@@ -11,8 +11,8 @@ from multiprocessing.context import ForkServerContext
 from worker.children.child import Child
 from worker.children.process import ChildSettings
 
-#: How long a task waits for a child that is about to be free before another process is started. Measured: no-op
-#: tasks need a fraction of a millisecond, a start takes some ten.
+#: Another process is started when a task waits and no child became free for this long. While children come free all
+#: the time more of them would only compete for the cores: no-op tasks need a fraction of a millisecond, a start ten.
 PATIENCE_SECONDS = 0.02
 #: A child that had nothing to do for this long goes, down to the warm ones.
 IDLE_SECONDS = 60.0
@@ -37,7 +37,7 @@ class ChildPool:
         self._idle: deque[tuple[Child, float]] = deque()
         self._count = 0
         self._waiting: deque[asyncio.Future[Child]] = deque()
-        self._closed = False
+        self._released_at = 0.0
 
     async def start(self) -> None:
         """Start the warm children."""
@@ -55,19 +55,20 @@ class ChildPool:
             if child.alive:
                 return child
             self._count -= 1
-        waiting: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[Child] = loop.create_future()
         self._waiting.append(waiting)
-        while True:
-            patience = PATIENCE_SECONDS if self._count < self._largest else None
-            done, _ = await asyncio.wait({waiting}, timeout=patience)
-            if done:
-                return waiting.result()
-            if self._count < self._largest:
+        while not waiting.done():
+            may_start = self._count < self._largest
+            await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS if may_start else None)
+            if not waiting.done() and may_start and loop.time() - self._released_at >= PATIENCE_SECONDS:
                 self._waiting.remove(waiting)
                 return await self._start_child()
+        return waiting.result()
 
     def release(self, child: Child) -> None:
         """Give a child back; one that died is forgotten."""
+        self._released_at = asyncio.get_running_loop().time()
         if not child.alive:
             self._count -= 1
             return
@@ -88,7 +89,6 @@ class ChildPool:
 
     def close(self) -> None:
         """Let all idle children end."""
-        self._closed = True
         while self._idle:
             child, _ = self._idle.popleft()
             self._count -= 1

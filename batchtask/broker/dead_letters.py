@@ -1,0 +1,39 @@
+"""Setting a delivery aside with the reason, and reading that reason again."""
+
+from __future__ import annotations
+
+from batchtask.broker.consumer import Delivery
+from batchtask.broker.publisher import Message
+from batchtask.identifiers import uuid7
+from batchtask.topology import DEAD
+
+REASON_HEADER = "batchtask-reason"
+QUEUE_HEADER = "batchtask-queue"
+
+
+def dead_letter(delivery: Delivery, queue: str, reason: str) -> Message:
+    """Make the message that sets a delivery aside; settle the delivery once this is confirmed."""
+    return Message(
+        exchange=DEAD.name,
+        routing_key="",
+        body=delivery.body,
+        message_id=delivery.message_id or str(uuid7()),
+        type=delivery.type,
+        content_type="application/octet-stream",
+        headers={REASON_HEADER: reason[:1000], QUEUE_HEADER: queue},
+    )
+
+
+def reason_and_queue(delivery: Delivery) -> tuple[str, str]:
+    """Say why and where a message was set aside, by us or by the broker itself.
+
+    The broker's `x-death` header: https://www.rabbitmq.com/docs/dlx#effects
+    """
+    headers = delivery.headers
+    if REASON_HEADER in headers:
+        return str(headers[REASON_HEADER]), str(headers.get(QUEUE_HEADER, ""))
+    deaths = headers.get("x-death") or [{}]
+    reason = str(deaths[0].get("reason", "unknown"))
+    if reason == "delivery_limit":
+        reason = "The message was given back too often: whoever took it died or lost its connection each time."
+    return reason, str(deaths[0].get("queue", ""))

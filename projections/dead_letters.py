@@ -1,0 +1,60 @@
+"""Keeping what was set aside: every dead letter is a row, and ends its task if it names one. Synchronous."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Engine
+from sqlalchemy.dialects.postgresql import insert
+
+from batchtask import envelope
+from batchtask.broker import Delivery
+from batchtask.broker.dead_letters import reason_and_queue
+from batchtask.database import database_errors
+from batchtask.errors import MessageError
+from batchtask.events import RecordedEvent
+from batchtask.identifiers import TaskId, uuid7
+from batchtask.tables import dead_letter
+from projections.decisions import Decisions
+
+
+class DeadLetters:
+    """Records dead letters, so that settling them loses nothing."""
+
+    def __init__(self, engine: Engine, decisions: Decisions) -> None:
+        self._engine = engine
+        self._decisions = decisions
+
+    def record(self, deliveries: Sequence[Delivery]) -> list[RecordedEvent]:
+        """Keep the letters and return the news about their tasks. Recording again changes nothing.
+
+        Raises:
+            StoreUnavailable: Record again.
+        """
+        rows = [self._row(delivery) for delivery in deliveries]
+        with database_errors(), self._engine.begin() as connection:
+            connection.execute(insert(dead_letter).on_conflict_do_nothing(), rows)
+        news: list[RecordedEvent] = []
+        for row, delivery in zip(rows, deliveries, strict=True):
+            if row["task_id"] is not None:
+                news += self._decisions.reject(TaskId(row["task_id"]), row["reason"], delivery)
+        return news
+
+    def _row(self, delivery: Delivery) -> dict[str, Any]:
+        reason, queue = reason_and_queue(delivery)
+        return {
+            "message_id": delivery.message_id or str(uuid7()),
+            "task_id": _task_id(delivery.body),
+            "queue": queue,
+            "reason": reason.replace("\0", "�"),
+            "body": delivery.body,
+        }
+
+
+def _task_id(body: bytes) -> UUID | None:
+    try:
+        return envelope.decode_command(body).command.task_id
+    except MessageError as error:
+        return UUID(error.task_id) if error.task_id else None

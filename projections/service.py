@@ -1,0 +1,177 @@
+"""One projections process: recorder, projector and keeper of dead letters; run two or more for availability."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from batchtask.batcher import Batcher
+from batchtask.broker import Consumer, Delivery, Message, Publisher, publish_all
+from batchtask.broker.dead_letters import dead_letter
+from batchtask.database import make_engine, require_schema
+from batchtask.errors import MessageError, StoreUnavailable
+from batchtask.events import CancelRequested, RecordedEvent
+from batchtask.settings import Settings
+from batchtask.store import EventStore
+from batchtask.topology import CONTROL, DEAD_QUEUE, PROJECTIONS_QUEUE
+from projections.dead_letters import DeadLetters
+from projections.decisions import Decisions
+from projections.intake import sort_deliveries
+from projections.projector import Projector
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Deliveries in hand, and so in one transaction, at most. Measured: larger batches gain nothing more.
+PREFETCH = 1000
+DEAD_PREFETCH = 100
+#: Pause between two tries while the database is away. A guess.
+DATABASE_PAUSE_SECONDS = 0.5
+PUBLISH_SECONDS = 30.0
+
+
+class Projections:
+    """Keeps `crm7.batchtask` true until told to stop. One event loop; the database work is done in a thread.
+
+    Args:
+        settings: Uses `amqp_url` and `database_url`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = make_engine(settings.require_database())
+        self._decisions = Decisions(EventStore(self._engine), _now)
+        self._projector = Projector(self._engine)
+        self._letters = DeadLetters(self._engine, self._decisions)
+        # One thread: the projector folds one batch at a time, dead letters go through it in turn.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
+        self._publisher = Publisher(settings.amqp_url, role="projections news")
+        self._news = Batcher(self._project, largest=PREFETCH)
+        self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
+        self._news_consumer = Consumer(
+            settings.amqp_url,
+            queue=PROJECTIONS_QUEUE.name,
+            prefetch=PREFETCH,
+            deliver=lambda delivery: _take(self._news, delivery),
+            role="projections",
+        )
+        self._dead_consumer = Consumer(
+            settings.amqp_url,
+            queue=DEAD_QUEUE.name,
+            prefetch=DEAD_PREFETCH,
+            deliver=lambda delivery: _take(self._dead, delivery),
+            role="projections dead letters",
+        )
+
+    async def start(self) -> None:
+        """Check what we stand on, then consume.
+
+        Raises:
+            BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing: A human must act; the text says how.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._thread, require_schema, self._engine)
+        await self._publisher.start()
+        await self._news_consumer.start()
+        await self._dead_consumer.start()
+        logger.info("projections ready")
+
+    async def failed(self) -> None:
+        """Return never; raises when a connection cannot be kept."""
+        parts = (self._publisher, self._news_consumer, self._dead_consumer)
+        await asyncio.gather(*(part.connection.failed() for part in parts))
+
+    async def drain(self) -> None:
+        """Take nothing more and finish the batch in hand."""
+        await asyncio.gather(self._news_consumer.stop_deliveries(), self._dead_consumer.stop_deliveries())
+        await asyncio.gather(self._news.idle(), self._dead.idle())
+
+    async def stop(self) -> None:
+        """Close at once; what was not settled comes again to whoever follows."""
+        await asyncio.gather(self._news_consumer.close(), self._dead_consumer.close(), self._publisher.close())
+        self._thread.shutdown(wait=False)
+        self._engine.dispose()
+        logger.info("projections stopped")
+
+    async def _project(self, deliveries: Sequence[Delivery]) -> list[None]:
+        """Record and project deliveries, then settle them: a crash before that brings them again."""
+        try:
+            poison, wishes = await self._in_thread(self._apply, deliveries)
+        except Exception as error:
+            if len(deliveries) > 1:
+                # One of many is at fault; the others must not wait for it.
+                for delivery in deliveries:
+                    await self._project([delivery])
+                return [None] * len(deliveries)
+            logger.exception("message cannot be projected")
+            poison, wishes = [(deliveries[0], MessageError(f"cannot be projected: {error}"))], []
+        await self._publish([_control(event) for event in wishes])
+        await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in poison])
+        for delivery in deliveries:
+            self._news_consumer.settle(delivery)
+        return [None] * len(deliveries)
+
+    def _apply(
+        self, deliveries: Sequence[Delivery]
+    ) -> tuple[list[tuple[Delivery, MessageError]], list[RecordedEvent]]:
+        """In the thread: one transaction for all. Return poison, and wishes to cancel that workers must hear of."""
+        intake = sort_deliveries(deliveries)
+        self._projector.project(intake.events, submitted=intake.submitted)
+        news: list[RecordedEvent] = []
+        for delivery, command in intake.cancels:
+            try:
+                news += self._decisions.cancel(command)
+            except MessageError as error:
+                intake.poison.append((delivery, error))
+        if news:
+            self._projector.project(news)
+        return intake.poison, [event for event in news if isinstance(event.body, CancelRequested)]
+
+    async def _bury(self, deliveries: Sequence[Delivery]) -> list[None]:
+        await self._in_thread(self._keep, deliveries)
+        for delivery in deliveries:
+            self._dead_consumer.settle(delivery)
+        return [None] * len(deliveries)
+
+    def _keep(self, deliveries: Sequence[Delivery]) -> None:
+        news = self._letters.record(deliveries)
+        if news:
+            self._projector.project(news)
+
+    async def _in_thread(self, function: Callable[[Sequence[Delivery]], T], deliveries: Sequence[Delivery]) -> T:
+        """Call in the thread, again and again while the database is away."""
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, function, deliveries)
+            except StoreUnavailable as error:
+                logger.warning("database away", extra={"reason": error.cause})
+                await asyncio.sleep(DATABASE_PAUSE_SECONDS)
+
+    async def _publish(self, messages: Sequence[Message]) -> None:
+        while messages:
+            failed = await publish_all(self._publisher, messages, deadline_seconds=PUBLISH_SECONDS)
+            messages = [messages[index] for index in failed]
+
+
+def _take(batcher: Batcher[Delivery, None], delivery: Delivery) -> None:
+    batcher.submit(delivery)
+
+
+def _control(event: RecordedEvent) -> Message:
+    """A hint for the worker that runs the task; nobody may be listening, and that is fine."""
+    return Message(
+        exchange=CONTROL.name,
+        routing_key="",
+        body=str(event.task_id).encode(),
+        message_id=str(event.task_id),
+        type="cancel",
+        content_type="text/plain",
+        mandatory=False,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
