@@ -61,11 +61,15 @@ types: $(READY) ## check types
 bench: $(READY) ## measure
 	$(BIN)/python -m benchmarks
 
-lock: $(READY) ## write requirements.lock anew from pyproject.toml
+LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
+IMAGE_EXTRAS := producer-aio worker projections migrate cli
+
+lock: $(READY) ## write the lock files anew from pyproject.toml
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install uv
-	$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-		--quiet --output-file requirements.lock
+	$(LOCK) --all-extras --group dev --output-file requirements.lock
+	$(LOCK) $(IMAGE_EXTRAS:%=--extra %) --group build --constraint requirements.lock --no-annotate \
+		--output-file docker/requirements.lock
 
 clean: ## remove .venv, caches and the data of private services
 	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build
