@@ -10,6 +10,7 @@ import posixpath
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -72,8 +73,9 @@ class LettersFile:
             self.abandon()
 
     def _letter(self, values: Values, *, is_last: bool) -> Letter:
-        parts = self._headers.of(values) if values else {}
-        return Letter(index=self.count, is_last=is_last, values=values, parts=parts)
+        letter = Letter(index=self.count, is_last=is_last, values=values)
+        letter.parts = self._headers.of(letter) if values else {}
+        return letter
 
     def _write_fixed_parts(self) -> None:
         late = {self._package.main, relationships_name(self._package.main), self._package.find("numbering")}
@@ -100,16 +102,16 @@ class _Headers:
 
     def __init__(self, template: Template) -> None:
         self._package = template.package
-        self._headers = [header for header in template.headers if header.names]
+        self._headers = [header for header in template.headers if header.names or header.counts_pages]
         self.relationships: Relationships = self._package.relationships(self._package.main)
         self._fixed = {str(row.get("Id")): str(row.get("Id")) for row in self.relationships.root}
         self._known: dict[bytes, str] = {}  #: relationship id by what the part shows
         self._spool: IO[bytes] = tempfile.SpooledTemporaryFile(_SPOOL_BYTES)  # noqa: SIM115 - closed by `close`
         self._entries: list[tuple[Header, str, int]] = []
 
-    def of(self, values: Values) -> dict[str, str]:
-        """Return the relationship ids that a letter with these values refers to."""
-        return self._fixed | {header.identifier: self._find(header, values) for header in self._headers}
+    def of(self, letter: Letter) -> dict[str, str]:
+        """Return the relationship ids that this letter refers to."""
+        return self._fixed | {header.identifier: self._find(header, letter) for header in self._headers}
 
     def parts(self) -> Iterator[tuple[str, bytes]]:
         self._spool.seek(0)
@@ -122,18 +124,19 @@ class _Headers:
     def close(self) -> None:
         self._spool.close()
 
-    def _find(self, header: Header, values: Values) -> str:
-        shown = "\0".join((header.identifier, *(values[name] for name in header.names)))
+    def _find(self, header: Header, letter: Letter) -> str:
+        number = str(letter.index) if header.counts_pages else ""
+        shown = "\0".join((header.identifier, number, *(letter.values[name] for name in header.names)))
         digest = blake2b(shown.encode("utf-8", "surrogatepass"), digest_size=16).digest()
         if digest not in self._known:
-            self._known[digest] = self._add(header, values)
+            self._known[digest] = self._add(header, letter)
         return self._known[digest]
 
-    def _add(self, header: Header, values: Values) -> str:
+    def _add(self, header: Header, letter: Letter) -> str:
         number = len(self._entries) + 1
         stem, suffix = posixpath.splitext(header.part)
         name, identifier = f"{stem}_letter{number}{suffix}", f"{header.identifier}_letter{number}"
-        data = render(header.pieces, Letter(index=number, is_last=False, values=values))
+        data = render(header.pieces, replace(letter, copy=number))
         self._spool.write(data)
         self._entries.append((header, name, len(data)))
         self.relationships.add(identifier, header.kind, f"/{name}")

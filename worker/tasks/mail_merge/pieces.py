@@ -27,6 +27,7 @@ class Letter:
     is_last: bool
     values: Mapping[str, str]  #: by variable name
     parts: Mapping[str, str] = field(default_factory=dict)  #: relationship id of each header and footer
+    copy: int = 0  #: of a header or footer, from 1: ids in it are counted by copies, not by letters
 
 
 class Slot(Protocol):
@@ -90,7 +91,7 @@ class Number:
     offset: int
 
     def render(self, letter: Letter) -> bytes:
-        return b"%d" % (self.first + letter.index * self.count + self.offset)
+        return b"%d" % (self.first + (letter.copy or letter.index) * self.count + self.offset)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,10 +110,19 @@ class BookmarkName:
     original: str
 
     def render(self, letter: Letter) -> bytes:
-        if not letter.index:
+        number = letter.copy or letter.index
+        if not number:
             return escape(self.original).encode()
-        suffix = f"_{letter.index}"
+        suffix = f"_{number}"
         return escape(self.original[: _NAME_CHARACTERS - len(suffix)] + suffix).encode()
+
+
+@dataclass(frozen=True)
+class EndMark:
+    """The name of the bookmark at the end of the letter; the page it is on is the letter's number of pages."""
+
+    def render(self, letter: Letter) -> bytes:
+        return b"EndOfLetter%d" % (letter.index + 1)
 
 
 @dataclass(frozen=True, kw_only=True)

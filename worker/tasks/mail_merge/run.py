@@ -81,7 +81,11 @@ def check(parameters: MailMerge) -> Language:
 
 def _compile(connection: Connection, parameters: MailMerge) -> Template:
     rules = Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
-    layout = Layout(drop_blank_lines=parameters.blank_lines == "remove", on_odd_page=parameters.start_on_odd_page)
+    layout = Layout(
+        drop_blank_lines=parameters.blank_lines == "remove",
+        on_odd_page=parameters.start_on_odd_page,
+        for_libreoffice=parameters.output == "pdf",
+    )
     return compile_template(_template_path(connection, parameters), rules, layout)
 
 

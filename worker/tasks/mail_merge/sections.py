@@ -11,12 +11,14 @@ from lxml import etree
 
 from worker.tasks.mail_merge.compile import Marks
 from worker.tasks.mail_merge.package import Package
-from worker.tasks.mail_merge.pieces import PartReference
+from worker.tasks.mail_merge.pieces import EndMark, Number, PartReference
 from worker.tasks.mail_merge.wordml import Element, R, section_child, w
 
 #: Kind of part and relationship id of the empty header and footer that stand where a template has none.
 _EMPTY = {"headerReference": ("header", "rIdEmptyHeader"), "footerReference": ("footer", "rIdEmptyFooter")}
 _EMPTY_PART = '<w:{0} xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"><w:p/></w:{0}>'
+_NUMBER_OF_PAGES = re.compile(r"\bNUMPAGES\b")
+_END_IDS = 0x20000000  # far from the ids of any template's bookmarks
 _ON_SAME_PAGE = {"continuous", "nextColumn"}
 _ID = f"{{{R}}}id"
 
@@ -87,14 +89,35 @@ def _position(section: Element, name: str) -> int:
     return sum(child.tag in before for child in section)
 
 
-def count_pages_of_letter(roots: Iterable[Element]) -> None:
-    """Let "page 1 of 2" mean the letter, not the whole document: only where a letter is one section."""
-    for root in roots:
-        for code in root.iter(w("instrText")):
-            code.text = _of_section(code.text or "")
-        for simple in root.iter(w("fldSimple")):
-            simple.set(w("instr"), _of_section(simple.get(w("instr"), "")))
+def count_pages_of_section(root: Element) -> None:
+    """Let "page 1 of 2" mean the letter, not the whole document: right where a letter is one section."""
+    for code in root.iter(w("instrText")):
+        code.text = _NUMBER_OF_PAGES.sub("SECTIONPAGES", code.text or "")
+    for simple in root.iter(w("fldSimple")):
+        simple.set(w("instr"), _NUMBER_OF_PAGES.sub("SECTIONPAGES", simple.get(w("instr"), "")))
 
 
-def _of_section(instruction: str) -> str:
-    return re.sub(r"\bNUMPAGES\b", "SECTIONPAGES", instruction)
+def count_pages_by_bookmark(root: Element, marks: Marks) -> bool:
+    """Do the same for LibreOffice, which does not know SECTIONPAGES: ask for the page of a mark at the end.
+
+    Returns:
+        True if a field was changed, so that every letter needs this part for itself.
+    """
+    codes = [code for code in root.iter(w("instrText")) if _NUMBER_OF_PAGES.search(code.text or "")]
+    for code in codes:
+        code.text = " PAGEREF "
+        code.append(marks.content(EndMark()))
+        code[-1].tail = " "
+    simples = [simple for simple in root.iter(w("fldSimple")) if _NUMBER_OF_PAGES.search(simple.get(w("instr"), ""))]
+    for simple in simples:
+        simple.set(w("instr"), f" PAGEREF {marks.attribute(EndMark())} ")
+    return bool(codes or simples)
+
+
+def mark_end(paragraph: Element, marks: Marks) -> None:
+    """Put the bookmark that `count_pages_by_bookmark` asks for at the end of a letter."""
+    identifier = marks.attribute(Number(first=_END_IDS, count=1, offset=0))
+    start = etree.SubElement(paragraph, w("bookmarkStart"))
+    start.set(w("id"), identifier)
+    start.set(w("name"), marks.attribute(EndMark()))
+    etree.SubElement(paragraph, w("bookmarkEnd"), {w("id"): identifier})

@@ -14,7 +14,7 @@ from worker.tasks.mail_merge.compile import Marks, assemble, mark_texts
 from worker.tasks.mail_merge.lists import Lists
 from worker.tasks.mail_merge.package import Package, relationships_name
 from worker.tasks.mail_merge.pieces import Boundary, Piece, SectionBreak, text_names
-from worker.tasks.mail_merge.sections import Sections, count_pages_of_letter
+from worker.tasks.mail_merge.sections import Sections, count_pages_by_bookmark, count_pages_of_section, mark_end
 from worker.tasks.mail_merge.variables_in_text import Rules, find_variables
 from worker.tasks.mail_merge.wordml import Element, parse, remove, serialise, w
 
@@ -32,6 +32,7 @@ class Header:
     kind: str  #: header or footer
     pieces: list[Piece]
     names: tuple[str, ...]
+    counts_pages: bool = False  #: it differs between letters even if their values do not
 
 
 @dataclass(kw_only=True)
@@ -53,6 +54,7 @@ class Layout:
 
     drop_blank_lines: bool = True
     on_odd_page: bool = False
+    for_libreoffice: bool = False  #: it knows fewer fields than Word
 
 
 def compile_template(path: Path, rules: Rules, layout: Layout) -> Template:
@@ -72,6 +74,7 @@ class _Compiler:
         self._layout = layout
         self._unknown: set[str] = set()
         self._unsupported: set[str] = set()
+        self._is_one_section = True
 
     def compile(self, file_name: str) -> Template:
         root = parse(self._package.parts[self._package.main])
@@ -79,8 +82,7 @@ class _Compiler:
         if body is None or len(body) == 0:
             raise TaskFailure(f"The template {file_name} is empty: there is nothing to merge.")
         sections, heads = Sections.of(body), self._parse_headers()
-        if len(sections.properties) == 1:
-            count_pages_of_letter([root, *heads.values()])
+        self._is_one_section = len(sections.properties) == 1
         lists = Lists(self._parse_part("numbering"), self._parse_part("styles"))
         marks = self._mark_body(root, sections, lists)
         headers = [self._compile_header(identifier, head) for identifier, head in heads.items()]
@@ -106,6 +108,7 @@ class _Compiler:
         if any(True for _ in root.iter(w("footnoteReference"), w("endnoteReference"))):
             self._unsupported.add("a footnote or endnote")
         self._mark_variables(root, marks)
+        self._count_pages(root, marks)
         make_ids_unique(root, marks, first=_BODY_IDS)
         lists.mark(root, marks)
         sections.start_letters(on_odd_page=self._layout.on_odd_page)
@@ -123,6 +126,7 @@ class _Compiler:
         marks = Marks()
         clean(root)
         self._mark_variables(root, marks)
+        counts_pages = self._count_pages(root, marks)
         make_ids_unique(root, marks, first=_HEADER_IDS)
         pieces = assemble(root, marks)
         relationships = self._package.relationships(self._package.main)
@@ -132,7 +136,15 @@ class _Compiler:
             kind="header" if root.tag == w("hdr") else "footer",
             pieces=pieces,
             names=tuple(sorted(text_names(pieces))),
+            counts_pages=counts_pages,
         )
+
+    def _count_pages(self, root: Element, marks: Marks) -> bool:
+        if self._layout.for_libreoffice:
+            return count_pages_by_bookmark(root, marks)
+        if self._is_one_section:
+            count_pages_of_section(root)
+        return False
 
     def _refuse(self, file_name: str) -> None:
         if self._unknown and self._rules.unknown == "fail":
@@ -148,7 +160,9 @@ class _Compiler:
 
     def _divide(self, root: Element, body: Element, lists: Lists, marks: Marks, headers: list[Header]) -> Template:
         section, break_ = body[-1], SectionBreak(pieces=[])
-        _last_properties(body).append(marks.content(break_))
+        last = _last_paragraph(body)
+        last[0].append(marks.content(break_))
+        mark_end(last, marks)
         body.insert(0, marks.content(Boundary()))
         section.addprevious(marks.content(Boundary()))
         section.addnext(marks.content(Boundary()))
@@ -165,23 +179,25 @@ class _Compiler:
         )
 
 
-def _last_properties(body: Element) -> Element:
-    """Return the properties of the letter's last paragraph, which carry the section's between letters."""
+def _last_paragraph(body: Element) -> Element:
+    """Return the letter's last paragraph, with its properties: they carry the section's between letters."""
     last = body[-2] if len(body) > 1 else None
     if last is None or last.tag != w("p") or last.find(f"{w('pPr')}/{w('sectPr')}") is not None:
-        # A table cannot carry them. The paragraph behind it is too small to open a page of its own.
-        last = etree.Element(w("p"))
+        last = _tiny_paragraph()
         body[-1].addprevious(last)
-        properties = etree.SubElement(last, w("pPr"))
-        spacing = {"before": "0", "after": "0", "line": "20", "lineRule": "exact"}
-        etree.SubElement(properties, w("spacing"), {w(name): value for name, value in spacing.items()})
-        etree.SubElement(etree.SubElement(properties, w("rPr")), w("sz"), {w("val"): "2"})
-        return properties
-    found = last.find(w("pPr"))
-    if found is None:
-        found = etree.Element(w("pPr"))
-        last.insert(0, found)
-    return found
+    elif last.find(w("pPr")) is None:
+        last.insert(0, etree.Element(w("pPr")))
+    return last
+
+
+def _tiny_paragraph() -> Element:
+    """Make a paragraph too small to open a page of its own: a table at the end cannot carry a section."""
+    paragraph = etree.Element(w("p"))
+    properties = etree.SubElement(paragraph, w("pPr"))
+    spacing = {"before": "0", "after": "0", "line": "20", "lineRule": "exact"}
+    etree.SubElement(properties, w("spacing"), {w(name): value for name, value in spacing.items()})
+    etree.SubElement(etree.SubElement(properties, w("rPr")), w("sz"), {w("val"): "2"})
+    return paragraph
 
 
 def _cut(pieces: list[Piece]) -> list[list[Piece]]:
