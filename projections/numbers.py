@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection
-from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Engine, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine, select
 
-from batchtask.tables import batchtaskdefinition, sequence, task_number
+from batchtask.crm7 import allocate_ids
+from batchtask.definition_rows import definition_id
+from batchtask.tables import batchtask, task_number
 
-#: A table's row in `crm7.sequence` is its number plus ten.
-TASK_SEQUENCE, DEFINITION_SEQUENCE = 253, 254
 #: Ids taken at a time, so that projectors seldom wait for each other. A restart wastes at most this many.
 BLOCK = 100
 
@@ -57,23 +55,11 @@ class TaskNumbers:
     def _reserve(self, count: int) -> None:
         if len(self._free) < count:
             with self._engine.begin() as connection:
-                self._free += take_ids(connection, TASK_SEQUENCE, max(BLOCK, count))
-
-
-def take_ids(connection: Connection, sequence_id: int, count: int) -> range:
-    """Take a block of ids as the original does: raise `next_id`, own what lies below."""
-    statement = (
-        update(sequence)
-        .where(sequence.c.id == sequence_id)
-        .values(next_id=sequence.c.next_id + count)
-        .returning(sequence.c.next_id)
-    )
-    following = connection.execute(statement).scalar_one()
-    return range(following - count, following)
+                self._free += allocate_ids(connection, batchtask, max(BLOCK, count))
 
 
 class DefinitionNumbers:
-    """Finds the newest definition row of a name; makes an empty one for a name that no worker announced yet."""
+    """Finds the newest definition row of a name, and remembers it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -82,35 +68,5 @@ class DefinitionNumbers:
     def number(self, name: str) -> int:
         if name not in self._known:
             with self._engine.begin() as connection:
-                self._known[name] = _newest(connection, name) or _make(connection, name)
+                self._known[name] = definition_id(connection, name)
         return self._known[name]
-
-
-def _newest(connection: Connection, name: str) -> int | None:
-    return connection.execute(
-        select(func.max(batchtaskdefinition.c.batchtaskdefinition_id)).where(batchtaskdefinition.c.name == name)
-    ).scalar()
-
-
-def _make(connection: Connection, name: str) -> int:
-    now = datetime.now(UTC)
-    values = {
-        "batchtaskdefinition_id": take_ids(connection, DEFINITION_SEQUENCE, 1)[0],
-        "name": name,
-        "description": "",
-        "ismultipass": 0,
-        "startinterval": 0,
-        "minimumsleeptime": 0,
-        "timeout": 0,
-        "autorestartcount": 0,
-        "assemblyversion": "",
-        "registered": now,
-        "registered_associate_id": 0,
-        "updated": now,
-        "updated_associate_id": 0,
-        "updatedcount": 0,
-    }
-    connection.execute(insert(batchtaskdefinition).values(values).on_conflict_do_nothing())
-    found = _newest(connection, name)
-    assert found is not None
-    return found

@@ -1,8 +1,8 @@
 """Projecting events into `crm7.batchtask`: many events, one transaction, acknowledged by the caller afterwards.
 
 Events arrive repeated, reordered and with gaps; a row carries the version it reflects. What it has already is
-skipped, what is missing is read from the store, and a write never lowers a version. So two projectors at once, a restart
-anywhere and any order of arrival give the same rows.
+skipped, what is missing is read from the store, and a write never lowers a version. So two projectors at once,
+a restart anywhere and any order of arrival give the same rows.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ _COLUMNS = """
     progressdescription text, registered timestamptz, registered_associate_id int, updated timestamptz,
     updated_associate_id int, updatedcount int, filename text, task_id uuid, version int
 """
-_NAMES = [part.split()[0] for part in _COLUMNS.split(",")]
+COLUMN_NAMES = [part.split()[0] for part in _COLUMNS.split(",")]
 #: Given with the first write of a row and never changed.
-_FIXED = {"task_id", "batchtask_id", "batchtaskdefinition_id"}
-_UPDATES = ", ".join(f"{name} = EXCLUDED.{name}" for name in _NAMES if name not in _FIXED)
+FIXED_NAMES = {"task_id", "batchtask_id", "batchtaskdefinition_id"}
+_UPDATES = ", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMN_NAMES if name not in FIXED_NAMES)
 
 
 def upsert_statement(table: str) -> str:
     """SQL that writes rows, given as one JSON array, where they are newer than what is there."""
     return f"""
-INSERT INTO {table} AS present ({", ".join(_NAMES)})
-SELECT {", ".join(_NAMES)} FROM json_to_recordset(%s::json) AS row ({_COLUMNS})
+INSERT INTO {table} AS present ({", ".join(COLUMN_NAMES)})
+SELECT {", ".join(COLUMN_NAMES)} FROM json_to_recordset(%s::json) AS row ({_COLUMNS})
 ON CONFLICT (task_id) DO UPDATE SET {_UPDATES} WHERE present.version < EXCLUDED.version
 """  # noqa: S608 - names of ours only
 
@@ -81,6 +81,11 @@ class Projector:
             self._record(connection, submitted, known)
             rows = self._fold(connection, known)
             self._write(connection, rows)
+
+    def write_folded(self, connection: Connection, streams: Iterable[Sequence[RecordedEvent]]) -> None:
+        """Write the rows of whole streams within the caller's transaction."""
+        rows = (fold_row(None, events) for events in streams)
+        self._write(connection, [row for row in rows if row is not None])
 
     def _record(
         self,
@@ -157,7 +162,7 @@ _READ = [
     func.timezone(func.current_setting("TimeZone"), batchtask.c.laststarted).label("laststarted")
     if name == "laststarted"
     else batchtask.c[name]
-    for name in _NAMES
+    for name in COLUMN_NAMES
     if name not in {"batchtask_id", "batchtaskdefinition_id"}
 ]
 

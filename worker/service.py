@@ -16,6 +16,7 @@ from uuid import UUID
 from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Publisher
 from batchtask.database import make_engine, require_schema
+from batchtask.definition_rows import save_definitions
 from batchtask.definitions import Registry
 from batchtask.errors import MalformedMessage, StoreUnavailable
 from batchtask.identifiers import TaskId, uuid7
@@ -99,7 +100,9 @@ class Worker:
         Raises:
             BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing: A human must act; the text says how.
         """
-        await asyncio.get_running_loop().run_in_executor(self._threads, require_schema, self._engine)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, require_schema, self._engine)
+        await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await asyncio.gather(self._publisher.start(), self._deps.pool.start())
         await self._deps.consumer.start()
         self._housekeeping = [asyncio.create_task(self._beat()), asyncio.create_task(self._tidy())]
