@@ -10,6 +10,7 @@ import itertools
 import os
 import secrets
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,8 +98,11 @@ def _services(environ: Mapping[str, str]) -> Iterator[Services]:
 
 @contextmanager
 def _containers() -> Iterator[Services]:
-    from testcontainers.community.postgres import PostgresContainer
-    from testcontainers.community.rabbitmq import RabbitMqContainer
+    with warnings.catch_warnings():
+        # It warns of its own decorator.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from testcontainers.community.postgres import PostgresContainer
+        from testcontainers.community.rabbitmq import RabbitMqContainer
 
     broker = RabbitMqContainer("rabbitmq:4-management").with_exposed_ports(5672, 15672)
     database = PostgresContainer("postgres:17", driver="psycopg")
