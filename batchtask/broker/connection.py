@@ -85,6 +85,12 @@ class Connection:
         return self._channel
 
     @property
+    def server(self) -> str:
+        """What answers, in words."""
+        properties = self._connection.server_properties if self._connection is not None else None
+        return " ".join(str((properties or {}).get(key, "")) for key in ("product", "version")).strip()
+
+    @property
     def usable(self) -> bool:
         return self._usable.is_set()
 

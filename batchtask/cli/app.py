@@ -1,0 +1,52 @@
+"""All commands in one table; what they do is in `parts`, `tasks` and `checks`."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from batchtask.cli import checks, parts, tasks
+from batchtask.cli.exits import Exit
+from batchtask.errors import BatchTaskError, TaskNotFound
+
+app = typer.Typer(
+    name="batchtask",
+    help="The batch task server: submit, watch and run long tasks. Settings: BATCHTASK_…, see docs/reference.md.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+RUNNING, TASKS, CARE = "Run the parts", "Work with tasks", "Look after the system"
+
+app.command(rich_help_panel=RUNNING)(parts.up)
+app.command(rich_help_panel=RUNNING)(parts.worker)
+app.command(rich_help_panel=RUNNING)(parts.projections)
+app.command(rich_help_panel=TASKS)(tasks.submit)
+app.command(rich_help_panel=TASKS)(tasks.status)
+app.command(rich_help_panel=TASKS)(tasks.watch)
+app.command(rich_help_panel=TASKS)(tasks.history)
+app.command(rich_help_panel=TASKS)(tasks.cancel)
+app.command(rich_help_panel=CARE)(checks.migrate)
+app.command(rich_help_panel=CARE)(checks.doctor)
+app.command(rich_help_panel=CARE)(checks.topology)
+app.command(rich_help_panel=CARE)(checks.dead)
+app.command(rich_help_panel=CARE)(checks.rebuild)
+
+
+def run() -> None:
+    """Run one command and exit."""
+    try:
+        app()
+    except TaskNotFound as error:
+        _complain(error, Exit.NOT_FOUND)
+    except BatchTaskError as error:
+        _complain(error, Exit.CANNOT_RUN)
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell reports a program that Ctrl-C ended
+
+
+def _complain(error: BatchTaskError, code: Exit) -> None:
+    sys.stderr.write(f"batchtask: {error}\n")
+    sys.exit(code)

@@ -1,0 +1,137 @@
+"""Tables and panels of the command line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+from batchtask import upcasters
+from batchtask.events import RecordedEvent
+from batchtask.topology import Topology
+from projections.queries import DeadLetter, LoggedLine, TaskRow
+from projections.rows import State
+
+#: Mark and colour of each state.
+STATE_STYLES = {
+    State.Unknown: ("?", "dim"),
+    State.New: ("○", "yellow"),
+    State.Aquired: ("◔", "yellow"),
+    State.Started: ("●", "cyan"),
+    State.Succeeded: ("✔", "green"),
+    State.Failed: ("✘", "red"),
+    State.SucceededManualCleanup: ("✔", "green"),
+}
+
+
+def tasks(rows: Sequence[TaskRow]) -> RenderableType:
+    """Tasks as a table, one line each."""
+    if not rows:
+        return "No tasks."
+    table = _table("No.", "State", "Task", "Description", "Progress", "Submitted", "Response")
+    for row in rows:
+        table.add_row(
+            str(row.batchtask_id),
+            _state(row.state),
+            row.name,
+            escape(row.description),
+            f"{row.progresspercent} %",
+            _clock(row.registered),
+            escape(row.response or row.progressdescription),
+        )
+    return table
+
+
+def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
+    """One task with all that its row says, and its log."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="dim")
+    facts = {
+        "task": f"{row.name}  [dim]{row.task_id}, number {row.batchtask_id}[/]",
+        "description": escape(row.description),
+        "state": _state(row.state),
+        "progress": escape(f"{row.progresspercent} % {row.progressdescription}"),
+        "response": escape(row.response),
+        "file": escape(row.filename or ""),
+        "owner": str(row.registered_associate_id or "system"),
+        "submitted": _clock(row.registered),
+        "started": f"{row.startcount} times" if row.startcount != 1 else "once",
+        "last news": _clock(row.updated),
+    }
+    for label, text in facts.items():
+        if text:
+            table.add_row(label, text)
+    return Group(table, *(_line(line) for line in lines))
+
+
+def history(events: Sequence[RecordedEvent]) -> RenderableType:
+    """The events of one task as a table."""
+    table = _table("#", "Time", "Event", "What")
+    for event in events:
+        fields = msgspec.to_builtins(event.body)
+        what = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in fields.items())
+        table.add_row(
+            str(event.version), _clock(event.occurred_at, seconds=True), upcasters.events.name(event.body), what
+        )
+    return table
+
+
+def dead_letters(letters: Sequence[DeadLetter]) -> RenderableType:
+    """What was set aside, as a table."""
+    if not letters:
+        return "Nothing was set aside."
+    table = _table("No.", "Arrived", "Queue", "Task", "Reason")
+    for letter in letters:
+        table.add_row(
+            str(letter.id),
+            _clock(letter.arrived_at),
+            letter.queue,
+            str(letter.task_id or "unknown"),
+            escape(letter.reason),
+        )
+    return table
+
+
+def topology(declared: Topology) -> RenderableType:
+    """Exchanges, queues and bindings."""
+    table = _table("Queue", "Bound to", "Arguments")
+    for queue in declared.queues:
+        bindings = "\n".join(f"{binding.exchange} ← {binding.routing_key or '*'}" for binding in queue.bindings)
+        arguments = "\n".join(f"{name} = {value}" for name, value in queue.arguments.items())
+        table.add_row(queue.name, bindings, arguments)
+    exchanges = ", ".join(f"{exchange.name} ({exchange.type})" for exchange in declared.exchanges)
+    return Group(f"Exchanges: {exchanges}", table)
+
+
+def findings(rows: Iterable[tuple[str, bool, str]]) -> RenderableType:
+    """What `doctor` found: subject, fine or not, in words."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for subject, fine, words in rows:
+        table.add_row("[green]✔[/]" if fine else "[red]✘[/]", subject, escape(words))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _state(state: State) -> str:
+    mark, style = STATE_STYLES[state]
+    return f"[{style}]{mark} {state.name}[/]"
+
+
+def _clock(at: datetime, *, seconds: bool = False) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f" if seconds else "%Y-%m-%d %H:%M")
+
+
+def _line(line: LoggedLine) -> str:
+    style = "red" if line.level >= logging.ERROR else "yellow" if line.level >= logging.WARNING else "dim"
+    return f"[{style}]{_clock(line.logged_at, seconds=True)} {escape(line.text)}[/]"

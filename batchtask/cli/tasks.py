@@ -1,0 +1,164 @@
+"""Commands about tasks: submit, status, watch, history, cancel."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from batchtask import upcasters
+from batchtask.cli import render
+from batchtask.cli.context import AsJson, TaskKey, find_task_id, out, print_json, queries, read_key
+from batchtask.cli.exits import Exit
+from batchtask.cli.watching import watch_tasks
+from batchtask.errors import SettingsError
+from batchtask.identifiers import TaskId
+from batchtask.settings import Settings
+from projections.queries import TaskFilter
+from projections.rows import State
+
+Timeout = Annotated[float | None, typer.Option(help="Give up waiting after this many seconds.")]
+
+
+def submit(
+    name: Annotated[str, typer.Argument(help="Of the task, such as mail-merge.")],
+    parameters: Annotated[list[str] | None, typer.Argument(help="name=value …; a JSON value counts as such.")] = None,
+    parameters_json: Annotated[str | None, typer.Option("--parameters", help="All of them as a JSON object.")] = None,
+    description: Annotated[str, typer.Option(help="What the user reads beside the progress bar.")] = "",
+    owner: Annotated[int, typer.Option(help="Associate id of the user; 0 = system.")] = 0,
+    count: Annotated[int, typer.Option(help="Submit this many of it.", min=1)] = 1,
+    wait: Annotated[bool, typer.Option("--wait", help="Watch until it has finished.")] = False,
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a task and print its id."""
+    from producer import TaskRequest
+    from producer.blocking import Producer
+
+    values = _parameters(parameters or [], parameters_json)
+    requests = [
+        TaskRequest(name=name, parameters=values, description=description or name, owner=owner) for _ in range(count)
+    ]
+    with Producer(Settings.read(os.environ)) as producer:
+        task_ids = producer.submit_many(requests)
+    if as_json:
+        print_json({"task_ids": task_ids})
+    else:
+        for task_id in task_ids:
+            print(task_id)
+    if wait:
+        _watch(task_ids, timeout, quiet=as_json)
+
+
+def status(
+    task: Annotated[str | None, typer.Argument(help="One task's id or number; none = a list.")] = None,
+    owner: Annotated[int | None, typer.Option(help="Only tasks of this associate.")] = None,
+    state: Annotated[str | None, typer.Option(help="New, Started, Succeeded or Failed.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only tasks of this definition.")] = None,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show one task, or the newest ones."""
+    with queries() as found:
+        if task is not None:
+            row = found.task(read_key(task))
+            lines = found.log(TaskId(row.task_id))
+            return print_json({"task": row, "log": lines}) if as_json else out.print(render.task(row, lines))
+        wanted = TaskFilter(owner=owner, states=_states(state), name=name, limit=limit)
+        rows = found.tasks(wanted)
+        return print_json(rows) if as_json else out.print(render.tasks(rows))
+
+
+def watch(
+    tasks: Annotated[list[str] | None, typer.Argument(help="Ids or numbers; none = all that are open now.")] = None,
+    owner: Annotated[int | None, typer.Option(help="Only tasks of this associate.")] = None,
+    timeout: Timeout = None,
+) -> None:
+    """Show progress bars until all tasks have finished."""
+    with queries() as found:
+        if tasks:
+            task_ids = [find_task_id(found, task) for task in tasks]
+        else:
+            wanted = TaskFilter(owner=owner, states=(State.New, State.Aquired, State.Started), limit=30)
+            task_ids = [TaskId(row.task_id) for row in found.tasks(wanted)]
+    if not task_ids:
+        out.print("No task is open.")
+        return
+    _watch(task_ids, timeout)
+
+
+def history(task: TaskKey, as_json: AsJson = False) -> None:
+    """Show everything that happened to a task."""
+    with queries() as found:
+        events = found.history(find_task_id(found, task))
+    if as_json:
+        print_json(
+            [
+                {
+                    "version": event.version,
+                    "occurred_at": event.occurred_at,
+                    "type": upcasters.events.name(event.body),
+                    "data": event.body,
+                }
+                for event in events
+            ]
+        )
+    else:
+        out.print(render.history(events))
+
+
+def cancel(
+    task: TaskKey,
+    by: Annotated[int, typer.Option(help="Associate id of who asks.")] = 0,
+    reason: Annotated[str, typer.Option(help="Kept in the task's history.")] = "",
+) -> None:
+    """Ask for a task to stop: at once when it waits, at its next safe point when it runs."""
+    from producer.blocking import Producer
+
+    with queries() as found:
+        task_id = find_task_id(found, task)
+    with Producer(Settings.read(os.environ)) as producer:
+        producer.cancel(task_id, requested_by=by, reason=reason)
+    out.print(f"Asked task {task_id} to stop; `batchtask watch {task_id}` shows when it has.")
+
+
+def _watch(task_ids: list[TaskId], timeout: float | None, *, quiet: bool = False) -> None:
+    deadline = None if timeout is None else time.monotonic() + timeout
+    with queries() as found:
+        rows = watch_tasks(found, task_ids, deadline=deadline, quiet=quiet)
+    if any(not row.finished for row in rows) or len(rows) < len(task_ids):
+        raise typer.Exit(Exit.NOT_IN_TIME)
+    if any(row.state is State.Failed for row in rows):
+        raise typer.Exit(Exit.TASK_FAILED)
+
+
+def _parameters(pairs: list[str], document: str | None) -> dict[str, Any]:
+    try:
+        values = msgspec.json.decode(document, type=dict[str, Any]) if document else {}
+    except msgspec.MsgspecError as error:
+        raise SettingsError([f"--parameters is no JSON object: {error}"]) from error
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise SettingsError([f"parameter {pair!r} is not of the form name=value"])
+        values[name] = _value(text)
+    return values
+
+
+def _value(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.MsgspecError:
+        return text
+
+
+def _states(text: str | None) -> list[State] | None:
+    if text is None:
+        return None
+    try:
+        return [State[text.capitalize()]]
+    except KeyError:
+        raise SettingsError([f"{text!r} is no state; use {', '.join(state.name for state in State)}"]) from None
