@@ -61,9 +61,8 @@ def _is_loaded(connection: Connection) -> bool:
 
 
 def _find(connection: Connection) -> SampleCrm:
-    selections: dict[str, int] = dict(
-        connection.execute(select(crm7.selection.c.name, crm7.selection.c.selection_id)).tuples().all()
-    )
+    names = select(crm7.selection.c.name, crm7.selection.c.selection_id)
+    selections = dict(connection.execute(names).all())
     contact, person, associate = crm7.contact.c, crm7.person.c, crm7.associate.c
     own = select(func.min(contact.contact_id)).where(contact.name == OWN_COMPANY).scalar_subquery()
     user = select(func.min(associate.associate_id)).join(crm7.person, person.person_id == associate.person_id)

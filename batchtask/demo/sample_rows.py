@@ -25,7 +25,7 @@ class SampleRows:
     def __init__(self, connection: Connection) -> None:
         # Locked, so that the ids handed out here are still free when the rows are written.
         taken = select(func.lower(sequence.c.tablename), sequence.c.next_id).with_for_update()
-        self._next_ids: dict[str, int] = dict(connection.execute(taken).tuples().all())
+        self._next_ids: dict[str, int] = dict(connection.execute(taken).all())
         self._rows: dict[Table, list[Row]] = defaultdict(list)
 
     def add(self, table: Table, **values: Any) -> Row:

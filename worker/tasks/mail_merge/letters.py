@@ -37,7 +37,7 @@ class LettersFile:
         self.count = 0
         self._write_fixed_parts()
         self._document = self._archive.open(self._package.main, "w")
-        self._document.write(render(template.opening, self._letter({}, is_last=False)))
+        self._document.write(render(template.opening, Letter(index=0, is_last=False, values={})))
 
     def add(self, values: Values, *, is_last: bool) -> None:
         letter = self._letter(values, is_last=is_last)
@@ -74,15 +74,16 @@ class LettersFile:
 
     def _letter(self, values: Values, *, is_last: bool) -> Letter:
         letter = Letter(index=self.count, is_last=is_last, values=values)
-        letter.parts = self._headers.of(letter) if values else {}
+        letter.parts = self._headers.of(letter)
         return letter
 
     def _write_fixed_parts(self) -> None:
         late = {self._package.main, relationships_name(self._package.main), self._package.find("numbering")}
         # Programs that guess a file's kind by its first entry look for this one.
-        for name in sorted(self._package.parts, key=lambda name: name != "_rels/.rels"):
+        parts = self._package.parts | self._headers.shared()
+        for name in sorted(parts, key=lambda name: name != "_rels/.rels"):
             if name not in late:
-                self._archive.writestr(name, self._package.parts[name])
+                self._archive.writestr(name, parts[name])
 
     def _write_numbering(self) -> None:
         name = self._package.find("numbering")
@@ -102,7 +103,8 @@ class _Headers:
 
     def __init__(self, template: Template) -> None:
         self._package = template.package
-        self._headers = [header for header in template.headers if header.names or header.counts_pages]
+        self._headers = [header for header in template.headers if not header.is_shared]
+        self._shared = [header for header in template.headers if header.is_shared]
         self.relationships: Relationships = self._package.relationships(self._package.main)
         self._fixed = {str(row.get("Id")): str(row.get("Id")) for row in self.relationships.root}
         self._known: dict[bytes, str] = {}  #: relationship id by what the part shows
@@ -113,7 +115,13 @@ class _Headers:
         """Return the relationship ids that this letter refers to."""
         return self._fixed | {header.identifier: self._find(header, letter) for header in self._headers}
 
+    def shared(self) -> dict[str, bytes]:
+        """Return the parts that serve all letters."""
+        same = Letter(index=0, is_last=False, values={})
+        return {header.part: render(header.pieces, same) for header in self._shared}
+
     def parts(self) -> Iterator[tuple[str, bytes]]:
+        """Iterate over the parts of single letters."""
         self._spool.seek(0)
         for header, name, size in self._entries:
             yield name, self._spool.read(size)

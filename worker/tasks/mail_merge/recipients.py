@@ -7,7 +7,7 @@ to, one letter per company if so wished. Reasons are part of the rows, so nobody
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,7 +214,7 @@ def _user_defined(owner: str, kind: str, number: int) -> str | None:
 
 def find_recipients(
     connection: Connection, choice: Choice, names: Iterable[str], countries: dict[int, Country]
-) -> Iterator[Recipient]:
+) -> Generator[Recipient, None, None]:
     """Ask for all recipients in order, a few hundred rows at a time; of the variables, look up only `names`."""
     parameters: dict[str, Any] = {
         "selection_id": choice.selection_id,
@@ -225,9 +225,10 @@ def find_recipients(
         "prefer_company": choice.prefer_company,
         "one_per_company": choice.one_per_company,
     }
-    rows = connection.execution_options(yield_per=_BATCH_ROWS).execute(_statement(choice, names), parameters)
-    for row in rows.mappings():
-        yield _recipient(row, countries)
+    streaming = connection.execution_options(yield_per=_BATCH_ROWS)
+    with streaming.execute(_statement(choice, names), parameters) as rows:
+        for row in rows.mappings():
+            yield _recipient(row, countries)
 
 
 def _statement(choice: Choice, names: Iterable[str]) -> Any:

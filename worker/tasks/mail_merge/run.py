@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path, PurePath
 
@@ -126,14 +126,16 @@ class _Letters:
 
     def __iter__(self) -> Iterator[Values]:
         found = find_recipients(self._connection, self._choice, self._variables.lookups, self._countries)
-        for seen, recipient in enumerate(found, 1):
-            self._context.check_cancelled()
-            if recipient.reason:
-                self._leave_out(recipient)
-                continue
-            self.written += 1
-            yield self._variables.of(recipient, self.written)
-            self._report(seen, recipient.total)
+        # Closed even when the merge stops half-way, for the server keeps a cursor open.
+        with closing(found):
+            for seen, recipient in enumerate(found, 1):
+                self._context.check_cancelled()
+                if recipient.reason:
+                    self._leave_out(recipient)
+                    continue
+                self.written += 1
+                yield self._variables.of(recipient, self.written)
+                self._report(seen, recipient.total)
 
     def require_some(self) -> None:
         """Refuse to make a document without letters.

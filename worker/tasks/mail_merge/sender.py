@@ -102,4 +102,4 @@ def load_layouts(connection: Connection, own_country: Country) -> Layouts:
     table = crm7.addressformat.c
     label = func.coalesce(table.labellayout, "") + func.coalesce(table.labellayout2, "")
     rows = connection.execute(select(table.layout_id, label).order_by(table.layout_id, table.atype_idx.desc()))
-    return Layouts(labels=dict(rows.tuples().all()), own_country=own_country.code)
+    return Layouts(labels=dict(rows.all()), own_country=own_country.code)

@@ -25,7 +25,7 @@ _BODY_IDS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """A header or footer. One without variables is kept as it is and shared by all letters."""
+    """A header or footer. One without variables is shared by all letters."""
 
     identifier: str  #: relationship id in the template
     part: str
@@ -33,6 +33,10 @@ class Header:
     pieces: list[Piece]
     names: tuple[str, ...]
     counts_pages: bool = False  #: it differs between letters even if their values do not
+
+    @property
+    def is_shared(self) -> bool:
+        return not self.names and not self.counts_pages
 
 
 @dataclass(kw_only=True)
