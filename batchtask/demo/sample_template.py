@@ -71,7 +71,7 @@ def _document() -> str:
             + _run(" is among the first to get it. With this letter come three things:")
         ),
         *(_paragraph(_run(item), "ListNumber") for item in _ITEMS),
-        _paragraph(_run("This is how you stand in our books. Please tell us if something has changed:")),
+        _paragraph(_run("This is how you stand in our books. Please tell us if something has changed:"), "AfterList"),
         _table(_DETAILS),
         _paragraph(_run("Orders that reach us before the end of the month are sent free of postage."), "AfterTable"),
         _paragraph(_run("Kind regards")),
@@ -210,6 +210,7 @@ def _styles() -> str:
             "ListNumber",
             '<w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr><w:spacing w:after="40"/>',
         ),
+        _style("AfterList", '<w:spacing w:before="180"/>'),
         _style("AfterTable", '<w:spacing w:before="240"/>'),
         _style("Signature", '<w:keepNext/><w:spacing w:before="560" w:after="0"/>'),
         _style("Contact", '<w:spacing w:after="0"/>', f'<w:color w:val="{_GREY}"/>'),

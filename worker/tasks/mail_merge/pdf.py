@@ -48,13 +48,13 @@ def convert(program: str, document: Path, folder: Path, context: TaskContext) ->
         str(document),
     ]
     # A group of its own: soffice is a script that starts the real program.
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        said = _wait(process, context)
-    finally:
-        _kill(process)
+    ) as process:
+        try:
+            said = _wait(process, context)
+        finally:
+            _kill(process)
     result = folder / f"{document.stem}.pdf"
     if process.returncode != 0 or not result.exists():
         context.log.error("LibreOffice made no PDF", extra={"returncode": process.returncode, "said": said})

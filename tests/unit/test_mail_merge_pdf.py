@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batchtask.definitions import CancelledByRequest, TaskFailure
+from tests.mail_merge_support import FakeContext
+from worker.tasks.mail_merge.pdf import convert
+
+
+def program(folder: Path, *lines: str) -> str:
+    """A stand-in for LibreOffice, which is given six options and then the folder."""
+    path = folder / "soffice"
+    path.write_text("\n".join(("#!/bin/sh", *lines)))
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> FakeContext:
+    return FakeContext(database_url="", folder=tmp_path)
+
+
+def test_the_converters_file_is_returned(tmp_path: Path, context: FakeContext) -> None:
+    made = convert(
+        program(tmp_path, "shift 6; echo pdf > $1/letters.pdf"), tmp_path / "letters.docx", tmp_path, context
+    )
+    assert made.read_text() == "pdf\n"
+
+
+@pytest.mark.parametrize("line", ["exit 1", "exit 0"])
+def test_a_converter_that_makes_nothing_is_a_failure(tmp_path: Path, context: FakeContext, line: str) -> None:
+    with pytest.raises(TaskFailure, match="LibreOffice could not make the PDF"):
+        convert(program(tmp_path, line), tmp_path / "letters.docx", tmp_path, context)
+
+
+def test_a_request_to_stop_kills_the_converter_and_its_children(tmp_path: Path, context: FakeContext) -> None:
+    context.cancel_after = 0
+    with pytest.raises(CancelledByRequest):
+        convert(program(tmp_path, "sleep 60 & sleep 60"), tmp_path / "letters.docx", tmp_path, context)
