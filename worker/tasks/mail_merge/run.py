@@ -55,6 +55,8 @@ def run(context: TaskContext, parameters: MailMerge) -> Outcome:
         with _new_file(target) as part:
             write_letters(part, template, letters)
             letters.require_some()
+            # Nothing was written; LibreOffice takes minutes, and an open transaction would hold back vacuum.
+            connection.rollback()
             if converter:
                 _make_pdf(converter, part, context)
     _warn_about_lists(context, template, letters.written)
