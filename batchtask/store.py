@@ -8,7 +8,7 @@ parameter: measured three to eight times cheaper than arrays or VALUES lists (do
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,16 +26,28 @@ from batchtask.messages import SubmitTask
 from batchtask.tables import event as event_table
 from batchtask.task import TaskState, fold, submitted
 
+# One statement, so one round trip and one transaction. The first event of an append decides: the rest follows only
+# where it was written, and then nobody can be in the way, because nobody may follow an event not yet committed.
 _INSERT = """
-INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
-SELECT task_id, version, type, schema_version, occurred_at, data
-FROM json_to_recordset(%s::json) AS row (
-    task_id uuid, version int, follows int, type text, schema_version smallint, occurred_at timestamptz, data jsonb)
--- A stream never gets a hole, not even when the database was set back to an older backup than the broker remembers.
-WHERE follows IS NULL OR EXISTS (
-    SELECT FROM batchtask.event AS previous WHERE previous.task_id = row.task_id AND previous.version = row.follows)
-ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
-RETURNING task_id, version
+WITH row AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(%s::json) AS row (task_id uuid, version int, place int, follows int, type text,
+        schema_version smallint, occurred_at timestamptz, data jsonb)
+), first AS (
+    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
+    SELECT task_id, version, type, schema_version, occurred_at, data FROM row
+    -- A stream never gets a hole, not even when the database was set back to a backup older than the broker's news.
+    WHERE place = 0 AND (follows IS NULL OR EXISTS (
+        SELECT FROM batchtask.event AS previous
+        WHERE previous.task_id = row.task_id AND previous.version = row.follows))
+    ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
+    RETURNING task_id, version
+), rest AS (
+    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
+    SELECT row.task_id, row.version, type, schema_version, occurred_at, data
+    FROM row JOIN first ON first.task_id = row.task_id AND first.version = row.version - row.place
+    WHERE place > 0
+)
+SELECT task_id, version FROM first
 """
 
 _COLUMNS = (
@@ -72,6 +84,8 @@ class EventStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # An append is one statement and needs no BEGIN and COMMIT around it.
+        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def append(self, append: Append) -> list[RecordedEvent]:
         """Append to one stream and return the events in their places.
@@ -100,36 +114,11 @@ class EventStore:
             StoreUnavailable: Not known whether it was written.
         """
         first_events = list(ensure)
-        refused: set[TaskId] = set()
-        wanted = list(appends)
-        while wanted or first_events:
-            lost = self._try_append(wanted, first_events)
-            if lost is None:
-                return refused
-            refused |= lost
-            wanted = [append for append in wanted if append.task_id not in lost]
-        return refused
-
-    def _try_append(self, appends: Sequence[Append], ensure: Sequence[RecordedEvent]) -> set[TaskId] | None:
-        """Write all and return None, or write nothing and return the streams in the way."""
-        beginning = {event.task_id for event in ensure}
-        rows: list[Placed] = [(event, None) for event in ensure]
-        for append in appends:
-            rows += _rows(append, begins=append.task_id in beginning)
-        with database_errors(), self._engine.connect() as connection:
-            written = insert_events(connection, rows)
-            missing = {
-                append.task_id
-                for append in appends
-                for event in append.recorded()
-                if (event.task_id, event.version) not in written
-            }
-            if not missing:
-                connection.commit()
-                return None
-            # A stream may be half written now (its first version taken, its second free): undo everything.
-            connection.rollback()
-            return missing
+        if not appends and not first_events:
+            return set()
+        with database_errors(), self._statements.connect() as connection:
+            written = insert_events(connection, appends, ensure=first_events)
+        return {append.task_id for append in appends if (append.task_id, append.expected_version + 1) not in written}
 
     def load(self, task_id: TaskId, *, after: int = -1) -> list[RecordedEvent]:
         """Return a stream's events behind version `after`, in order; empty when there are none."""
@@ -177,15 +166,22 @@ class EventStore:
             return [TaskId(task_id) for task_id in connection.execute(query).scalars()]
 
 
-Placed = tuple[RecordedEvent, int | None]  #: an event, and the version that must be there already
+def insert_events(
+    connection: Connection, appends: Iterable[Append], *, ensure: Sequence[RecordedEvent] = ()
+) -> set[tuple[UUID, int]]:
+    """Insert in one statement, which the caller commits; see `EventStore.append_many`.
 
-
-def insert_events(connection: Connection, rows: Collection[Placed]) -> set[tuple[UUID, int]]:
-    """Insert events where their places are free and return those places; the caller commits."""
+    Returns:
+        The places, as task id and version, of the first events of what was written.
+    """
+    beginning = {event.task_id for event in ensure}
+    rows = [_row(event, 0, None) for event in ensure]
+    for append in appends:
+        rows += _rows(append, begins=append.task_id in beginning)
     # In one order everywhere, or two writers of the same streams could wait for each other.
-    ordered = sorted(rows, key=lambda row: (row[0].task_id, row[0].version))
-    body = storable(_encoder.encode([_row(event, follows) for event, follows in ordered]))
-    return {(row[0], row[1]) for row in connection.exec_driver_sql(_INSERT, (body,))}
+    rows.sort(key=lambda row: (row.task_id, row.version))
+    written = connection.exec_driver_sql(_INSERT, (storable(_encoder.encode(rows)),))
+    return {(row[0], row[1]) for row in written}
 
 
 def select_events(connection: Connection, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
@@ -213,11 +209,10 @@ def storable(json: bytes) -> str:
 _NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
 
 
-def _rows(append: Append, *, begins: bool) -> list[Placed]:
+def _rows(append: Append, *, begins: bool) -> list[_Row]:
     """The first event must find its predecessor, unless that is written by the same statement."""
-    events = append.recorded()
     follows = None if begins or append.expected_version < 0 else append.expected_version
-    return [(event, follows if index == 0 else None) for index, event in enumerate(events)]
+    return [_row(event, place, follows) for place, event in enumerate(append.recorded())]
 
 
 def first_event(command: SubmitTask) -> RecordedEvent:
@@ -228,7 +223,8 @@ def first_event(command: SubmitTask) -> RecordedEvent:
 class _Row(msgspec.Struct):
     task_id: UUID
     version: int
-    follows: int | None
+    place: int  #: in its append
+    follows: int | None  #: the version that must be there already
     type: str
     schema_version: int
     occurred_at: datetime
@@ -238,11 +234,12 @@ class _Row(msgspec.Struct):
 _encoder = msgspec.json.Encoder()
 
 
-def _row(event: RecordedEvent, follows: int | None) -> _Row:
+def _row(event: RecordedEvent, place: int, follows: int | None) -> _Row:
     name = upcasters.events.name(event.body)
     return _Row(
         event.task_id,
         event.version,
+        place,
         follows,
         name,
         upcasters.events.version(name),

@@ -96,7 +96,7 @@ class Projector:
         """Record first events; where another one stands in the stream already, that one counts."""
         if not submitted:
             return
-        written = insert_events(connection, [(event, None) for event in submitted])
+        written = insert_events(connection, [], ensure=submitted)
         lost = [event for event in submitted if (event.task_id, 0) not in written]
         different = _different(connection, lost) if lost else set()
         for event in submitted:

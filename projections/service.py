@@ -30,6 +30,8 @@ T = TypeVar("T")
 #: Deliveries in hand, and so in one transaction, at most. Measured: larger batches gain nothing more.
 PREFETCH = 1000
 DEAD_PREFETCH = 100
+#: Under load, least pause between two transactions, so that each carries more; a lone event is projected at once.
+LINGER_SECONDS = 0.01
 #: Pause between two tries while the database is away. A guess.
 DATABASE_PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 30.0
@@ -50,7 +52,7 @@ class Projections:
         # One thread: the projector folds one batch at a time, dead letters go through it in turn.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
         self._publisher = Publisher(settings.amqp_url, role="projections news")
-        self._news = Batcher(self._project, largest=PREFETCH)
+        self._news = Batcher(self._project, largest=PREFETCH, linger_seconds=LINGER_SECONDS)
         self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
         self._news_consumer = Consumer(
             settings.amqp_url,

@@ -17,6 +17,8 @@ from batchtask.topology import COMMANDS, EVENTS, EVENTS_KEY, SUBMIT_KEY
 
 #: Events in one message. Bounds the message at some 100 KiB for ordinary events.
 EVENTS_PER_MESSAGE = 200
+#: Under load, least pause between two messages, so that each carries more.
+LINGER_SECONDS = 0.003
 #: A publish is tried for this long before it begins anew; it is never given up.
 ROUND_SECONDS = 30.0
 
@@ -30,7 +32,9 @@ class Announcer:
     def __init__(self, publisher: Publisher, source: str) -> None:
         self._publisher = publisher
         self._source = source
-        self._news: Batcher[Sequence[RecordedEvent], None] = Batcher(self._publish_news, largest=EVENTS_PER_MESSAGE)
+        self._news: Batcher[Sequence[RecordedEvent], None] = Batcher(
+            self._publish_news, largest=EVENTS_PER_MESSAGE, linger_seconds=LINGER_SECONDS
+        )
 
     async def announce(self, events: Sequence[RecordedEvent]) -> None:
         """Return once the projections' queue has the events."""

@@ -40,6 +40,8 @@ Result = TypeVar("Result")
 
 #: Children kept warm while nothing runs: one for each core of a small machine.
 WARM_CHILDREN = 2
+#: Under load, least pauses between two statements, so that each carries more; nothing waits on an idle worker.
+CLAIM_LINGER_SECONDS, RECORD_LINGER_SECONDS = 0.001, 0.002
 #: Pause between two tries while the database is away. A guess: short, because tasks wait for it.
 DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
@@ -89,8 +91,8 @@ class Worker:
                 largest=settings.max_tasks,
             ),
             logbook=Logbook(self._engine),
-            claim=self._batched(claims.claim),
-            record=self._batched(records.record),
+            claim=self._batched(claims.claim, CLAIM_LINGER_SECONDS),
+            record=self._batched(records.record, RECORD_LINGER_SECONDS),
             slots=asyncio.Semaphore(settings.max_tasks),
         )
 
@@ -185,14 +187,14 @@ class Worker:
                 self._deps.logbook.add(line)
 
     def _batched(
-        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]]
+        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], linger_seconds: float
     ) -> Callable[[Item], Awaitable[Result]]:
         """Make a call for one, carried out for many at once in a thread."""
 
         async def flush(items: Sequence[Item]) -> Sequence[Result | Exception]:
             return await self._until_available(function, items)
 
-        return Batcher(flush).submit
+        return Batcher(flush, linger_seconds=linger_seconds).submit
 
     async def _until_available(
         self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], items: Sequence[Item]
