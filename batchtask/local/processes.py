@@ -77,11 +77,10 @@ class ServerProcess:
             self._lock(log)
             log.truncate(0)
             self._watchdog = self._spawn(log)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.stop)
             self._await(is_ready)
-        except BaseException:
-            self.stop()
-            raise
+            undo.pop_all()
 
     def stop(self) -> None:
         """Stop in order, then by force; harmless when it does not run."""

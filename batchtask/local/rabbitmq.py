@@ -128,13 +128,12 @@ class RabbitMQ:
     def start(self) -> None:
         """Start the node on the data of an earlier run, if there is any, and wait until it serves AMQP."""
         self._write_configuration()
-        if not self._epmd.running:
-            self._epmd.start(lambda: accepts(self._epmd_port))
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._epmd.stop)
+            if not self._epmd.running:
+                self._epmd.start(lambda: accepts(self._epmd_port))
             self._node.start(self._is_ready)
-        except BaseException:
-            self._epmd.stop()
-            raise
+            undo.pop_all()
 
     def stop(self) -> None:
         # An orderly stop takes seconds, and is of use only to data that somebody will want again.
