@@ -59,7 +59,7 @@ types: $(READY) ## check types
 	$(BIN)/mypy
 
 bench: $(READY) ## measure
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m tests.benchmarks
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
