@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+from weakref import WeakMethod
 
-from batchtask import envelope
-from batchtask.broker import Message, Publisher, publish_all
+from batchtask.broker import Publisher
 from batchtask.definitions import Registry
 from batchtask.identifiers import TaskId
 from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
-from batchtask.topology import CANCEL_KEY, COMMANDS, SUBMIT_KEY
-from producer.submission import Preparer, Submission, SubmitManyFailed, TaskRequest, cancellation
-
-T = TypeVar("T")
-
-#: Added to the deadline of `submit_many` for each message: a hundredth of the rate measured, against a hang only.
-SECONDS_PER_MESSAGE = 0.01
+from producer.submission import Preparer, Submission, TaskRequest, cancellation, publish
 
 
 class Producer:
@@ -39,6 +34,8 @@ class Producer:
         self._preparer = Preparer(registry or Registry.installed(), PayloadStore(settings.payload_url))
         self._lock = threading.Lock()
         self._io: _IoThread | None = None
+        after_fork = WeakMethod(self._begin_anew)
+        os.register_at_fork(after_in_child=lambda: call() if (call := after_fork()) else None)
 
     def submit(self, name: str, parameters: Mapping[str, Any] | None = None, **fields: Any) -> TaskId:
         """Submit one task and return its id once the broker has it on disk, in the work and the projections queue.
@@ -52,6 +49,8 @@ class Producer:
             UnknownTask, InvalidParameters, PayloadTooLarge: Refused; nothing was published.
             PublishUnconfirmed: Not confirmed within `submit_seconds`. Submit again with the same `task_id`: harmless.
             PublishReturned: No queue is bound.
+            TopologyMismatch: The broker has other queues than ours; nothing was published.
+            BrokerUnavailable: `amqp_url` cannot be read.
         """
         return self.submit_many([TaskRequest(name=name, parameters=parameters or {}, **fields)])[0]
 
@@ -63,9 +62,10 @@ class Producer:
         Raises:
             UnknownTask, InvalidParameters, PayloadTooLarge: Refused; nothing was published.
             SubmitManyFailed: Names those that were not confirmed. A single request raises its own error.
+            TopologyMismatch, BrokerUnavailable: As of `submit`.
         """
         submissions = [self._preparer.submission(request) for request in requests]
-        self._publish(submissions, SUBMIT_KEY)
+        self._publish(submissions)
         return [submission.task_id for submission in submissions]
 
     def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "") -> None:
@@ -74,15 +74,16 @@ class Producer:
         Harmless to repeat, and for a task that has finished.
 
         Raises:
-            PublishUnconfirmed, PublishReturned: As of `submit`.
+            InvalidParameters: Names the field that does not fit; nothing was published.
+            PublishUnconfirmed, PublishReturned, TopologyMismatch: As of `submit`.
         """
-        self._publish([cancellation(task_id, requested_by=requested_by, reason=reason)], CANCEL_KEY)
+        self._publish([cancellation(task_id, requested_by=requested_by, reason=reason)])
 
     def close(self) -> None:
         """Close the connection. The producer opens a new one when it is used again."""
         with self._lock:
             io, self._io = self._io, None
-        if io is not None and io.alive:
+        if io is not None:
             io.stop()
 
     def __enter__(self) -> Producer:
@@ -91,63 +92,50 @@ class Producer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _publish(self, submissions: list[Submission], routing_key: str) -> None:
+    def _publish(self, submissions: list[Submission]) -> None:
         if not submissions:
             return
-        seconds = self._settings.submit_seconds + SECONDS_PER_MESSAGE * (len(submissions) - 1)
-        messages = [_message(submission, routing_key) for submission in submissions]
-        io = self._running_io()
-        failed = io.run(publish_all(io.publisher, messages, deadline_seconds=seconds))
-        if failed and len(submissions) == 1:
-            raise failed[0]
-        if failed:
-            confirmed = [entry.task_id for index, entry in enumerate(submissions) if index not in failed]
-            raise SubmitManyFailed(confirmed, {submissions[index].task_id: error for index, error in failed.items()})
-
-    def _running_io(self) -> _IoThread:
+        # Begun under the lock, so that `close` finds it on the loop and waits for its end.
         with self._lock:
-            # After a fork the thread exists in the parent only.
-            if self._io is None or not self._io.alive:
+            if self._io is None:
                 self._io = _IoThread(self._settings.amqp_url)
-            return self._io
+            publishing = self._io.begin(submissions, self._settings.submit_seconds)
+        publishing.result()
+
+    def _begin_anew(self) -> None:
+        """Forget the parent's thread, which does not exist in a forked child, and its lock, which may be held."""
+        self._lock = threading.Lock()
+        self._io = None
 
 
 class _IoThread:
     """An event loop in a daemon thread, with a publisher on it."""
 
     def __init__(self, amqp_url: str) -> None:
-        self._process = os.getpid()
+        self._publisher = Publisher(amqp_url, role="producer")
+        self._stopping = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="batchtask-producer", daemon=True)
         self._thread.start()
-        self.publisher = self.run(_open(amqp_url))
 
-    @property
-    def alive(self) -> bool:
-        return self._process == os.getpid() and self._thread.is_alive()
-
-    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+    def begin(self, submissions: list[Submission], submit_seconds: float) -> Future[None]:
+        return asyncio.run_coroutine_threadsafe(self._publish(submissions, submit_seconds), self._loop)
 
     def stop(self) -> None:
-        self.run(self.publisher.close())
+        """End the thread; calls of other threads that wait for a confirm raise."""
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
+    async def _publish(self, submissions: list[Submission], submit_seconds: float) -> None:
+        if self._publisher.connection.given_up and not self._stopping:
+            self._publisher.connection.start_in_background()
+        await publish(self._publisher, submissions, submit_seconds=submit_seconds)
 
-async def _open(amqp_url: str) -> Publisher:
-    publisher = Publisher(amqp_url, role="producer")
-    publisher.connection.start_in_background()
-    return publisher
-
-
-def _message(submission: Submission, routing_key: str) -> Message:
-    return Message(
-        exchange=COMMANDS.name,
-        routing_key=routing_key,
-        body=submission.body,
-        message_id=str(submission.task_id),
-        type=submission.type,
-        content_type=envelope.CONTENT_TYPE,
-    )
+    async def _finish(self) -> None:
+        self._stopping = True
+        await self._publisher.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others)

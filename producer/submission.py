@@ -1,4 +1,4 @@
-"""From a caller's wish to a message: checked against the definition, given an id, encoded. Shared by both clients."""
+"""From a caller's wish to a confirmed message: checked, given an id, encoded, published. Shared by both clients."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -17,9 +17,13 @@ from batchtask.definitions import Registry
 from batchtask.errors import InvalidParameters, MessageError, PublishError
 from batchtask.identifiers import BatchId, TaskId, new_task_id
 from batchtask.messages import CancelTask, SubmitTask
-from batchtask.payloads import PayloadStore
+from batchtask.payloads import LARGEST_MESSAGE_BYTES, PayloadStore
+from batchtask.publishing import Message, Publishes, publish_all
+from batchtask.topology import CANCEL_KEY, COMMANDS, SUBMIT_KEY
 
 SOURCE = f"/batchtask/producer/{socket.gethostname()}/{os.getpid()}"
+#: Added to the deadline of `submit_many` for each message: a hundredth of the rate measured, against a hang only.
+SECONDS_PER_MESSAGE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,36 @@ class Submission:
     task_id: TaskId
     body: bytes
     type: str
+    routing_key: str
+
+
+async def publish(publisher: Publishes, submissions: Sequence[Submission], *, submit_seconds: float) -> None:
+    """Publish all and return when each is confirmed.
+
+    Raises:
+        PublishUnconfirmed, PublishReturned: What happened to the one submission.
+        SubmitManyFailed: What happened to some of many.
+        TopologyMismatch: The broker has other queues than ours.
+    """
+    deadline_seconds = submit_seconds + SECONDS_PER_MESSAGE * (len(submissions) - 1)
+    messages = [_message(submission) for submission in submissions]
+    failed = await publish_all(publisher, messages, deadline_seconds=deadline_seconds)
+    if failed and len(submissions) == 1:
+        raise failed[0]
+    if failed:
+        confirmed = [entry.task_id for index, entry in enumerate(submissions) if index not in failed]
+        raise SubmitManyFailed(confirmed, {submissions[index].task_id: error for index, error in failed.items()})
+
+
+def _message(submission: Submission) -> Message:
+    return Message(
+        exchange=COMMANDS.name,
+        routing_key=submission.routing_key,
+        body=submission.body,
+        message_id=str(submission.task_id),
+        type=submission.type,
+        content_type=envelope.CONTENT_TYPE,
+    )
 
 
 class Preparer:
@@ -81,13 +115,10 @@ class Preparer:
             PayloadTooLarge: Over 64 KiB, and no payload store is set.
         """
         parameters = self._checked_parameters(request)
-        parameters, payload_ref = self._payloads.place(request.task_id, parameters)
-        command = SubmitTask(
+        wanted = SubmitTask(
             task_id=request.task_id,
             name=request.name,
             submitted_at=datetime.now(UTC),
-            parameters=parameters,
-            payload_ref=payload_ref,
             owner=request.owner,
             description=request.description,
             request=request.request,
@@ -97,28 +128,69 @@ class Preparer:
             batch_id=request.batch_id,
             correlation_id=request.correlation_id,
         )
+        command = _as_read(wanted, request.name, request.traceparent)
+        parameters, payload_ref = self._payloads.place(command.id, parameters)
+        command = msgspec.structs.replace(command, parameters=parameters, payload_ref=payload_ref)
         body = envelope.encode_command(command, source=SOURCE, traceparent=request.traceparent)
-        _require_readable(request.name, body)
-        return Submission(request.task_id, body, "SubmitTask")
+        return Submission(command.id, body, "SubmitTask", SUBMIT_KEY)
 
     def _checked_parameters(self, request: TaskRequest) -> dict[str, Any]:
-        parameters = dict(request.parameters)
-        self._registry[request.name].check_parameters(parameters)
+        """Return the parameters as a worker will read them, which is what must fit."""
+        definition = self._registry[request.name]
         try:
-            msgspec.json.encode(parameters)
+            encoded = msgspec.json.encode(dict(request.parameters))
         except (TypeError, ValueError) as error:
             raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
+        parameters = msgspec.json.decode(encoded, type=dict[str, Any])
+        definition.check_parameters(parameters)
+        _require_storable(request.name, parameters)
         return parameters
 
 
 def cancellation(task_id: TaskId, *, requested_by: int, reason: str) -> Submission:
-    command = CancelTask(task_id=task_id, requested_at=datetime.now(UTC), requested_by=requested_by, reason=reason)
-    return Submission(task_id, envelope.encode_command(command, source=SOURCE), "CancelTask")
+    """Check a wish to cancel.
+
+    Raises:
+        InvalidParameters: Names the field that does not fit.
+    """
+    wanted = CancelTask(task_id=task_id, requested_at=datetime.now(UTC), requested_by=requested_by, reason=reason)
+    command = _as_read(wanted, "CancelTask")
+    return Submission(command.id, envelope.encode_command(command, source=SOURCE), "CancelTask", CANCEL_KEY)
 
 
-def _require_readable(name: str, body: bytes) -> None:
-    """Refuse here what every reader would refuse later: an owner that is no int32, text with a NUL."""
+AnyCommand = TypeVar("AnyCommand", SubmitTask, CancelTask)
+
+
+def _as_read(command: AnyCommand, name: str, traceparent: str | None = None) -> AnyCommand:
+    """Return a command as its readers will see it; refuse here what they would refuse later, or cannot keep."""
+    _require_storable(name, msgspec.structs.asdict(command))
     try:
-        envelope.decode_command(body)
+        body = envelope.encode_command(command, source=SOURCE, traceparent=traceparent)
+        read = envelope.decode_command(body).command
     except MessageError as error:
         raise InvalidParameters(name, error.reason) from error
+    except (TypeError, ValueError) as error:
+        raise InvalidParameters(name, f"not expressible as JSON: {error}") from error
+    if len(body) > LARGEST_MESSAGE_BYTES:
+        raise InvalidParameters(name, f"its texts take {len(body)} bytes, a message holds {LARGEST_MESSAGE_BYTES}")
+    assert isinstance(read, type(command))
+    return read
+
+
+def _require_storable(name: str, fields: Mapping[str, Any]) -> None:
+    """Refuse text that PostgreSQL does not store, before a worker has done the work."""
+    for field_name, value in fields.items():
+        if _holds_nul(value):
+            raise InvalidParameters(name, f"`{field_name}` holds a NUL character, which a database cannot keep")
+
+
+def _holds_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_holds_nul(key) or _holds_nul(inner) for key, inner in value.items())
+        case list():
+            return any(map(_holds_nul, value))
+        case _:
+            return False

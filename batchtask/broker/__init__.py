@@ -6,7 +6,7 @@ ends the connection too; a new one is opened, the topology verified, and only th
 
 from batchtask.broker.connection import Connection, Lost
 from batchtask.broker.consumer import Consumer, Delivery
-from batchtask.broker.deadline import publish_all
-from batchtask.broker.publisher import Message, Publisher
+from batchtask.broker.publisher import Publisher
+from batchtask.publishing import Message, publish_all
 
 __all__ = ["Connection", "Consumer", "Delivery", "Lost", "Message", "Publisher", "publish_all"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,19 +18,12 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from batchtask import connecting
+from batchtask.connecting import CLOSE_SECONDS, HEARTBEAT_SECONDS, NOT_YET, OPEN_SECONDS
 from batchtask.errors import BrokerUnavailable, TopologyMismatch
 from batchtask.topology import TOPOLOGY, Queue, Topology
 
 logger = logging.getLogger(__name__)
-
-#: Seconds; the broker's page recommends 5 to 20: https://www.rabbitmq.com/docs/heartbeats
-HEARTBEAT_SECONDS = 15
-#: Quorum queues dead-letter at least once from here on: https://www.rabbitmq.com/docs/quorum-queues#dead-lettering
-OLDEST_BROKER = (3, 10)
-#: A guess: quick enough that a restarted broker is used within a second, slow enough not to hammer it.
-FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
-#: A broker that does not answer a close is left alone after this.
-CLOSE_SECONDS = 2
 
 PRECONDITION_FAILED = 406
 
@@ -70,8 +62,9 @@ class Connection:
         self._ended: asyncio.Future[str] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._usable = asyncio.Event()
-        self.blocked = False  #: the broker reads nothing more from publishers (memory or disk alarm)
-        self.trouble = ""  #: why there is no connection, in words; empty while there is one
+        self._unblocked = asyncio.Event()
+        self._unblocked.set()
+        self.trouble = NOT_YET  #: why there is no connection, in words; empty while there is one
 
     @property
     def channel(self) -> Channel:
@@ -94,8 +87,32 @@ class Connection:
     def usable(self) -> bool:
         return self._usable.is_set()
 
+    @property
+    def blocked(self) -> bool:
+        """True while the broker reads nothing more from publishers: memory or disk alarm."""
+        return not self._unblocked.is_set()
+
+    @property
+    def given_up(self) -> bool:
+        """True once nothing keeps the connection open: it was closed, or the broker has other queues than ours."""
+        return self._keeper is None or self._keeper.done()
+
     async def wait_usable(self) -> None:
+        """Wait until the channel is open and the broker reads from it.
+
+        Raises:
+            Closed: It will not be: `close` was called.
+            TopologyMismatch: It will not be: a queue exists with other arguments.
+        """
+        while not self.usable or self.blocked:
+            if self._keeper is None:
+                raise connecting.Closed(self.trouble)
+            await connecting.unless_ended(self._open_and_unblocked(), self._keeper)
+
+    async def _open_and_unblocked(self) -> None:
         await self._usable.wait()
+        # What is sent while blocked piles up in this process, and is published long after its sender was told no.
+        await self._unblocked.wait()
 
     async def start(self) -> None:
         """Open for the first time.
@@ -108,20 +125,24 @@ class Connection:
             await self._open()
         except Lost as error:
             await self._close_now()
-            raise BrokerUnavailable(str(error), "look at the broker's log") from error
+            raise connecting.gave_up(error) from error
         except Exception:
             await self._close_now()
             raise
         self._keeper = asyncio.create_task(self._keep(), name=f"keep {self._role}")
 
     def start_in_background(self) -> None:
-        """Open as soon as the broker lets us; `wait_usable` tells when, `trouble` why not yet."""
+        """Open as soon as the broker lets us; `wait_usable` tells when, `trouble` why not yet.
+
+        May be called again once the connection was given up.
+        """
 
         async def open_and_keep() -> None:
             await self._reopen()
             await self._keep()
 
         self._keeper = asyncio.create_task(open_and_keep(), name=f"keep {self._role}")
+        self._keeper.add_done_callback(connecting.log_end)
 
     async def failed(self) -> None:
         """Return never, unless the connection can not be kept: then raise why."""
@@ -148,23 +169,26 @@ class Connection:
             logger.info("broker connection restored", extra={"role": self._role})
 
     async def _reopen(self) -> None:
-        backoff = FIRST_BACKOFF_SECONDS
-        while True:
+        for pause in connecting.pauses():
             try:
-                return await self._open()
+                await self._open()
             except (BrokerUnavailable, Lost) as error:
                 self.trouble = str(error)
                 logger.debug("broker not back yet", extra={"role": self._role, "reason": str(error)})
                 await self._close_now()
-            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311
-            backoff = min(2 * backoff, LONGEST_BACKOFF_SECONDS)
+                await asyncio.sleep(pause)
+            except TopologyMismatch:
+                await self._close_now()
+                raise
+            else:
+                return
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
-        self.blocked = False
+        self._unblocked.set()
         self._connection = await self._connect(loop)
-        _require_version(self._connection)
+        connecting.require_version(self._connection.server_properties or {})
         self._connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(True))
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(False))
         self._channel = await self.call(self._connection.channel, keyword="on_open_callback")
@@ -249,7 +273,10 @@ class Connection:
             await asyncio.wait_for(closed, timeout=CLOSE_SECONDS)
 
     def _set_blocked(self, blocked: bool) -> None:
-        self.blocked = blocked
+        if blocked:
+            self._unblocked.clear()
+        else:
+            self._unblocked.set()
         logger.warning("broker blocks publishers" if blocked else "broker takes messages again")
 
 
@@ -257,34 +284,25 @@ def _parameters(url: str, role: str) -> URLParameters:
     try:
         parameters = URLParameters(url)
     except Exception as error:
-        raise BrokerUnavailable(
-            f"the URL cannot be read ({error})", "correct BATCHTASK_AMQP_URL: amqp://user:password@host:5672/vhost"
-        ) from error
+        raise connecting.unreadable_url(error) from error
     parameters.heartbeat = HEARTBEAT_SECONDS
     parameters.client_properties = {"connection_name": f"batchtask {role}"}
     # Retrying is ours, with one error at the end, not pika's.
     parameters.connection_attempts = 1
     parameters.socket_timeout = 5
-    parameters.stack_timeout = 8
+    parameters.stack_timeout = OPEN_SECONDS
     return parameters
 
 
 def _explain(error: BaseException, parameters: URLParameters) -> BrokerUnavailable:
     place = f"{parameters.host}:{parameters.port}"
     causes = _causes(error)
+    user = parameters.credentials.username
     if any(isinstance(cause, ProbableAuthenticationError) for cause in causes) or "ACCESS_REFUSED" in str(causes):
-        return BrokerUnavailable(
-            f"{place} refused the login of {parameters.credentials.username!r}",
-            "correct user and password in BATCHTASK_AMQP_URL",
-        )
+        return connecting.refused_login(place, user)
     if any(isinstance(cause, ProbableAccessDeniedError) for cause in causes) or "NOT_ALLOWED" in str(causes):
-        return BrokerUnavailable(
-            f"{place} has no virtual host {parameters.virtual_host!r} for {parameters.credentials.username!r}",
-            "create it and give the user permissions, or correct BATCHTASK_AMQP_URL",
-        )
-    return BrokerUnavailable(
-        f"nothing at {place} speaks AMQP ({causes[-1]})", "start RabbitMQ or correct BATCHTASK_AMQP_URL"
-    )
+        return connecting.no_virtual_host(place, parameters.virtual_host, user)
+    return connecting.nothing_there(place, causes[-1])
 
 
 def _causes(error: BaseException) -> list[BaseException]:
@@ -295,17 +313,6 @@ def _causes(error: BaseException) -> list[BaseException]:
         if isinstance(cause, BaseException):
             found += _causes(cause)
     return found
-
-
-def _require_version(connection: AsyncioConnection) -> None:
-    properties = connection.server_properties or {}
-    version = str(properties.get("version", "0"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST_BROKER:
-        wanted = ".".join(map(str, OLDEST_BROKER))
-        raise BrokerUnavailable(
-            f"{properties.get('product', 'the broker')} {version} is too old", f"install RabbitMQ {wanted} or newer"
-        )
 
 
 def _resolve(future: asyncio.Future[Any], result: Any) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from batchtask.broker.consumer import Delivery
-from batchtask.broker.publisher import Message
 from batchtask.identifiers import uuid7
+from batchtask.publishing import Message
 from batchtask.topology import DEAD
 
 REASON_HEADER = "batchtask-reason"

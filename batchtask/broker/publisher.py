@@ -15,23 +15,10 @@ from pika.channel import Channel
 
 from batchtask.broker.connection import Connection
 from batchtask.errors import PublishReturned, PublishUnconfirmed
+from batchtask.publishing import BLOCKED, Message
 from batchtask.topology import TOPOLOGY, Topology
 
 PERSISTENT = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One message to publish."""
-
-    exchange: str
-    routing_key: str
-    body: bytes
-    message_id: str  #: task id for commands; what an error names
-    type: str
-    content_type: str
-    mandatory: bool = True
-    headers: dict[str, str] | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +47,14 @@ class Publisher:
     @property
     def in_flight(self) -> int:
         return len(self._pending)
+
+    async def wait_usable(self) -> None:
+        """As of `Connection.wait_usable`."""
+        await self.connection.wait_usable()
+
+    async def silence(self) -> str:
+        """Say why nothing is confirmed, in words; empty when all seems well."""
+        return BLOCKED if self.connection.blocked else self.connection.trouble
 
     def publish(self, message: Message) -> asyncio.Future[None]:
         """Send one message and return a future of its confirm.
