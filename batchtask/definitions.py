@@ -54,6 +54,10 @@ class TaskContext(Protocol):
         """Associate id of the user who submitted; 0 for a system task."""
 
     @property
+    def traceparent(self) -> str | None:
+        """W3C trace context of whoever submitted; None when they sent none."""
+
+    @property
     def log(self) -> logging.Logger:
         """Lines written here are kept with the task."""
 

@@ -41,18 +41,23 @@ class PayloadStore:
             file.write(body)
         return {}, reference
 
+    def fetch(self, reference: str) -> dict[str, Any]:
+        """Return the parameters that `place` put there.
 
-def read_payload(reference: str) -> dict[str, Any]:
-    """Fetch parameters by reference.
-
-    Raises:
-        MalformedMessage: Nothing readable lies there.
-    """
-    try:
-        with _open(reference, "rb") as file:
-            return msgspec.json.decode(file.read(), type=dict[str, Any])
-    except (OSError, ImportError, ValueError) as error:
-        raise MalformedMessage(f"the parameters at {reference} cannot be read: {error}") from error
+        Raises:
+            MalformedMessage: Nothing readable lies there, or it is not in this store: a message must not be able to
+                make a worker open any other file or address.
+        """
+        if not self._url or not reference.startswith(f"{self._url}/") or ".." in reference:
+            raise MalformedMessage(
+                f"the parameters at {reference} are not in this worker's payload store; "
+                "set BATCHTASK_PAYLOAD_URL to the same value for the web tier and all workers"
+            )
+        try:
+            with _open(reference, "rb") as file:
+                return msgspec.json.decode(file.read(), type=dict[str, Any])
+        except (OSError, ImportError, ValueError) as error:
+            raise MalformedMessage(f"the parameters at {reference} cannot be read: {error}") from error
 
 
 def _open(reference: str, mode: str) -> Any:

@@ -49,9 +49,9 @@ class Announcer:
         """Set a delivery aside with the reason; the caller settles it afterwards."""
         await self._publish([dead_letter(delivery, queue, reason)])
 
-    async def hand_back(self, command: SubmitTask) -> None:
+    async def hand_back(self, command: SubmitTask, traceparent: str | None) -> None:
         """Publish a command anew. Unlike a requeue this does not count towards the broker's delivery limit."""
-        body = envelope.encode_command(command, source=self._source)
+        body = envelope.encode_command(command, source=self._source, traceparent=traceparent)
         message = Message(
             exchange=COMMANDS.name,
             routing_key=SUBMIT_KEY,

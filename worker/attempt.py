@@ -91,7 +91,7 @@ def read(delivery: Delivery, deps: Deps) -> ClaimRequest:
             str(command.task_id),
         )
     limit = hard_limit(deps.registry[command.name].timeout_seconds, deps.settings.task_timeout)
-    return ClaimRequest(command, message.message_id, delivery.redelivered, limit)
+    return ClaimRequest(command, message.message_id, delivery.redelivered, limit, message.traceparent)
 
 
 def hard_limit(definition_seconds: float, service_seconds: float) -> float | None:
@@ -153,7 +153,7 @@ async def settle(
     if recorded is not None:
         await deps.announcer.announce(recorded.news)
         if isinstance(outcome, Interrupted):
-            await deps.announcer.hand_back(running.lease.command)
+            await deps.announcer.hand_back(running.lease.command, running.lease.traceparent)
     deps.consumer.settle(holding.delivery)
 
 
@@ -166,7 +166,15 @@ async def set_aside(delivery: Delivery, error: MessageError, deps: Deps) -> None
 
 def _run(lease: Lease) -> Run:
     command = lease.command
-    return Run(command.task_id, command.name, command.parameters, command.payload_ref, command.owner, lease.attempt)
+    return Run(
+        task_id=command.task_id,
+        name=command.name,
+        parameters=command.parameters,
+        payload_ref=command.payload_ref,
+        owner=command.owner,
+        attempt=lease.attempt,
+        traceparent=lease.traceparent,
+    )
 
 
 def _limit(running: Running) -> asyncio.TimerHandle | None:

@@ -23,6 +23,7 @@ class ClaimRequest:
     message_id: str
     redelivered: bool
     limit_seconds: float | None
+    traceparent: str | None = None
 
 
 class ClaimDesk:
@@ -117,6 +118,7 @@ class ClaimDesk:
             version=version,
             news=list(history),
             limit_seconds=request.limit_seconds,
+            traceparent=request.traceparent,
         )
 
 

@@ -19,6 +19,7 @@ class Lease:
     version: int  #: last version of the stream that this worker has seen; rises with what it records
     news: list[RecordedEvent]  #: what the claim wrote
     limit_seconds: float | None  #: the hard limit; None = unlimited
+    traceparent: str | None = None  #: of whoever submitted
 
     @property
     def task_id(self) -> TaskId:

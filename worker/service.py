@@ -86,7 +86,11 @@ class Worker:
             ),
             announcer=Announcer(self._publisher, f"/batchtask/worker/{self.name}"),
             pool=ChildPool(
-                ChildSettings(self._engine.url.render_as_string(hide_password=False), settings.files_dir),
+                ChildSettings(
+                    database_url=self._engine.url.render_as_string(hide_password=False),
+                    files_dir=settings.files_dir.absolute(),
+                    payload_url=settings.payload_url,
+                ),
                 warm=WARM_CHILDREN,
                 largest=settings.max_tasks,
             ),

@@ -65,6 +65,10 @@ class ChildContext:
         return self._run.owner
 
     @property
+    def traceparent(self) -> str | None:
+        return self._run.traceparent
+
+    @property
     def log(self) -> logging.Logger:
         return logging.getLogger(f"batchtask.task.{self._run.name}")
 

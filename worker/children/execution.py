@@ -7,7 +7,7 @@ import traceback
 from batchtask.definitions import CancelledByRequest, Registry, TaskFailure
 from batchtask.errors import BatchTaskError
 from batchtask.outcomes import Cancelled, Failed, Succeeded
-from batchtask.payloads import read_payload
+from batchtask.payloads import PayloadStore
 from worker.children.context import ChildContext
 from worker.children.frames import Run
 
@@ -15,14 +15,16 @@ from worker.children.frames import Run
 LONGEST_TEXT = 10_000
 
 
-def execute(registry: Registry, run: Run, context: ChildContext) -> Succeeded | Failed | Cancelled:
+def execute(
+    registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext
+) -> Succeeded | Failed | Cancelled:
     """Run one task to its end.
 
     Whatever task code raises becomes `Failed`; only a signal can end the process.
     """
     with context:
         try:
-            outcome = _call(registry, run, context)
+            outcome = _call(registry, payloads, run, context)
         except CancelledByRequest as stop:
             return Cancelled(response=_text(str(stop)))
         except (TaskFailure, BatchTaskError) as error:
@@ -32,9 +34,11 @@ def execute(registry: Registry, run: Run, context: ChildContext) -> Succeeded | 
     return outcome
 
 
-def _call(registry: Registry, run: Run, context: ChildContext) -> Succeeded | Failed | Cancelled:
+def _call(
+    registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext
+) -> Succeeded | Failed | Cancelled:
     definition = registry[run.name]
-    given = run.parameters if run.payload_ref is None else read_payload(run.payload_ref)
+    given = run.parameters if run.payload_ref is None else payloads.fetch(run.payload_ref)
     parameters = definition.read_parameters(given)
     answer = definition.function(context, parameters) if definition.takes_parameters else definition.function(context)
     match answer:

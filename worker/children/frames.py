@@ -22,6 +22,7 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     payload_ref: str | None
     owner: int
     attempt: int
+    traceparent: str | None = None
 
 
 class CancelRun(msgspec.Struct, frozen=True, tag="cancel"):

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 from collections import deque
-from collections.abc import Sequence
 from multiprocessing.context import ForkServerContext
 
 from worker.children.child import Child
 from worker.children.process import ChildSettings
+
+logger = logging.getLogger(__name__)
 
 #: Another process is started when a task waits and no child became free for this long. While children come free all
 #: the time more of them would only compete for the cores: no-op tasks need a fraction of a millisecond, a start ten.
 PATIENCE_SECONDS = 0.02
 #: A child that had nothing to do for this long goes, down to the warm ones.
 IDLE_SECONDS = 60.0
+#: Pause before a child that could not start is tried again.
+START_PAUSE_SECONDS = 1.0
 
 
 class ChildPool:
@@ -25,15 +29,14 @@ class ChildPool:
         settings: For the children.
         warm: Children that are kept although nothing runs.
         largest: Most children at a time.
-        preload: Modules that the fork server imports once, for all children to share.
     """
 
-    def __init__(self, settings: ChildSettings, *, warm: int, largest: int, preload: Sequence[str] = ()) -> None:
+    def __init__(self, settings: ChildSettings, *, warm: int, largest: int) -> None:
         self._settings = settings
         self._warm = min(warm, largest)
         self._largest = largest
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["worker.children.process", *preload])
+        self._context.set_forkserver_preload(["worker.children.process", "worker.children.preload"])
         self._idle: deque[tuple[Child, float]] = deque()
         self._count = 0
         self._waiting: deque[asyncio.Future[Child]] = deque()
@@ -95,9 +98,15 @@ class ChildPool:
             child.close()
 
     async def _start_child(self) -> Child:
+        """Start a child, however long it takes: that a machine is out of processes is no fault of the task."""
         self._count += 1
         try:
-            return await Child.start(self._context, self._settings)
+            while True:
+                try:
+                    return await Child.start(self._context, self._settings)
+                except OSError as error:
+                    logger.warning("child cannot start", extra={"reason": str(error)})
+                    await asyncio.sleep(START_PAUSE_SECONDS)
         except BaseException:
             self._count -= 1
             raise

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from batchtask.definitions import Registry
+from batchtask.payloads import PayloadStore
 from worker.children.context import ChildContext
 from worker.children.execution import execute
 from worker.children.frames import CancelRun, Done, FrameReader, FromChild, Ready, Run, ToChild, encode
@@ -27,13 +27,16 @@ class ChildSettings:
 
     database_url: str
     files_dir: Path
+    payload_url: str
 
 
 def main(link: socket.socket, settings: ChildSettings) -> None:
     """Serve tasks until the worker closes the socket."""
     os.setsid()  # a group of its own, so that a kill reaches what task code started
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then drains
-    registry = Registry.installed()
+    from worker.children.preload import registry  # noqa: PLC0415 - the fork server has it loaded, nobody else should
+
+    payloads = PayloadStore(settings.payload_url)
     runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
     cancelled = _Cancelled()
     threading.Thread(target=_listen, args=(link, runs, cancelled), daemon=True).start()
@@ -42,7 +45,7 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
     while True:
         run = runs.get()
         context = ChildContext(run, settings.database_url, settings.files_dir, send, cancelled.wish_for(run))
-        send(Done(execute(registry, run, context)))
+        send(Done(execute(registry, payloads, run, context)))
 
 
 class _Cancelled:
