@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 
-from sqlalchemy import Connection, text
-
 from alembic import context
+from sqlalchemy import Connection, text
 
 
 def run(connection: Connection) -> None:
