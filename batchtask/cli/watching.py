@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column
 
 from batchtask.cli.render import STATE_STYLES
 from batchtask.identifiers import TaskId
@@ -15,6 +16,7 @@ from projections.queries import Queries, TaskRow
 
 #: Seconds between two looks at the rows: one indexed query each, and quick enough to look alive.
 LOOK_EVERY_SECONDS = 0.2
+BAR_WIDTH = 20
 
 
 def watch_tasks(
@@ -24,12 +26,12 @@ def watch_tasks(
     console = Console(stderr=True, quiet=quiet)
     columns = (
         TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
+        BarColumn(bar_width=BAR_WIDTH, table_column=Column(min_width=BAR_WIDTH)),
         TaskProgressColumn(),
-        TextColumn("[dim]{task.fields[stage]}"),
-        TimeElapsedColumn(),
+        TimeElapsedColumn(table_column=Column(min_width=7)),
+        TextColumn("[dim]{task.fields[stage]}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
     )
-    with Progress(*columns, console=console, refresh_per_second=10) as progress:
+    with Progress(*columns, console=console, refresh_per_second=10, expand=True) as progress:
         bars = {task_id: progress.add_task(_title(None), total=100, stage="") for task_id in task_ids}
         while True:
             rows = queries.by_ids(task_ids)
@@ -46,14 +48,14 @@ def _show(progress: Progress, bar: TaskID, row: TaskRow) -> None:
         return
     stage = row.response if row.finished else row.progressdescription
     completed = 100 if row.finished else row.progresspercent
-    progress.update(bar, description=_title(row), completed=completed, stage=escape(_one_line(stage)))
+    progress.update(bar, description=_title(row), completed=completed, stage=escape(_one_line(stage, 200)))
 
 
 def _title(row: TaskRow | None) -> str:
     if row is None:
         return "[yellow]○[/] on its way"
     mark, style = STATE_STYLES[row.state]
-    return f"[{style}]{mark}[/] {escape(_one_line(row.description or row.name)):<34}"
+    return f"[{style}]{mark}[/] {escape(_one_line(row.description or row.name, 32)):<32}"
 
 
 def _one_line(text: str, width: int = 60) -> str:

