@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from batchtask import envelope
 from batchtask.broker import Delivery
@@ -43,30 +45,43 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
     if holding is None:
         return
     try:
-        async with deps.slots:
-            await attempt_until_ended(holding, request, deps)
+        while not await try_once(holding, request, deps):
+            pass
     finally:
         if deps.holding.get(request.command.id) is holding:
             del deps.holding[request.command.id]
 
 
-async def attempt_until_ended(holding: Holding, request: ClaimRequest, deps: Deps) -> None:
-    """Claim, perform, record, settle; again only when the process died under the task."""
-    while not deps.draining:
+async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
+    """Claim, perform, record, settle. False when only the task's process died: we hold the message, so try again."""
+    async with slot(holding, deps) as granted:
+        if not granted:
+            return True  # nothing was begun; the broker gives the message to somebody
         claim = await deps.claim(request)  # a second holder is refused here
         if isinstance(claim, Refused):
             await deps.announcer.announce(claim.news)
             deps.consumer.settle(holding.delivery)
-            return
+            return True
         running = Running(claim, _run(claim))
         outcome = await perform(running, deps)  # the only step that runs task code
         recorded = await record(running, outcome, deps)  # the commit point
-        _log_attempt(running, outcome)
-        if isinstance(outcome, Lost) and recorded is not None and len(recorded.news) == 1:
-            deps.announcer.announce_soon(recorded.news)
-            continue  # AttemptLost alone: the process died, not we, and we still hold the message
-        await settle(holding, running, outcome, recorded, deps)  # acknowledge last: a crash before this redelivers
-        return
+    _log_attempt(running, outcome)
+    if isinstance(outcome, Lost) and recorded is not None and not recorded.finished:
+        deps.announcer.announce_soon(recorded.news)
+        return False
+    await settle(holding, running, outcome, recorded, deps)  # acknowledge last: a crash before this redelivers
+    return True
+
+
+@asynccontextmanager
+async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
+    """Wait for a slot and hold it; False when the delivery shall not be worked on any more."""
+    loop = asyncio.get_running_loop()
+    async with deps.slots:
+        holding.started = True
+        began = loop.time()
+        yield not (deps.draining or holding.given_back)
+        deps.prefetch.slot_held(loop.time() - began)
 
 
 def read(delivery: Delivery, deps: Deps) -> ClaimRequest:
@@ -109,7 +124,7 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
     if held is not None and held.message_id == request.message_id:
         held.delivery = delivery
         return None
-    holding = Holding(request.message_id, delivery)
+    holding = Holding(request.message_id, delivery, asyncio.get_running_loop().time())
     deps.holding.setdefault(request.command.id, holding)
     return holding
 

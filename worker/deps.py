@@ -15,6 +15,7 @@ from worker.children.pool import ChildPool
 from worker.claims import ClaimRequest
 from worker.lease import Lease, Refused
 from worker.logbook import Logbook
+from worker.prefetch import PrefetchPolicy
 from worker.records import Recorded, RecordRequest
 from worker.running import Holding, Running
 
@@ -31,6 +32,7 @@ class Deps:
     logbook: Logbook
     claim: Callable[[ClaimRequest], Awaitable[Lease | Refused]]  #: batched; waits while the database is away
     record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
+    prefetch: PrefetchPolicy
     slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     running: dict[TaskId, Running] = field(default_factory=dict)

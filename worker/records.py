@@ -8,7 +8,7 @@ from datetime import datetime
 
 from batchtask import task
 from batchtask.errors import LeaseLost, StoreError
-from batchtask.events import Event, RecordedEvent
+from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
 from batchtask.outcomes import Cancelled, Lost
 from batchtask.store import Append, EventStore
 from worker.lease import Lease
@@ -28,6 +28,11 @@ class Recorded:
 
     news: list[RecordedEvent]
     cancel_requested: bool  #: somebody asked for a stop; known only when the stream had to be read
+
+    @property
+    def finished(self) -> bool:
+        """Whether this ended the task."""
+        return bool(self.news) and isinstance(self.news[-1].body, TERMINAL_EVENTS)
 
 
 class RecordDesk:

@@ -26,6 +26,9 @@ class Holding:
 
     message_id: str
     delivery: Delivery  #: the newest: after a reconnect the same message comes again, and only that can be settled
+    arrived_at: float  #: loop time
+    started: bool = False  #: it has its slot
+    given_back: bool = False  #: it waited too long, others have it now
 
 
 @dataclass

@@ -30,8 +30,9 @@ from worker.children.process import ChildSettings
 from worker.claims import ClaimDesk
 from worker.deps import Deps
 from worker.logbook import Logbook
+from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
 from worker.records import RecordDesk
-from worker.running import Stop
+from worker.running import Holding, Stop
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ CLAIM_LINGER_SECONDS, RECORD_LINGER_SECONDS = 0.001, 0.002
 DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
+GOVERN_SECONDS = 0.1
 #: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
 INTERRUPT_SECONDS = 10.0
 
@@ -78,7 +80,7 @@ class Worker:
             consumer=Consumer(
                 settings.amqp_url,
                 queue=TASKS_QUEUE.name,
-                prefetch=settings.max_tasks,  # free slots and nothing else: a hoarded task would wait for nothing
+                prefetch=settings.max_tasks,
                 deliver=self._deliver,
                 lost=self._consumer_lost,
                 news=(CONTROL, self._cancel_wanted),
@@ -97,6 +99,7 @@ class Worker:
             logbook=Logbook(self._engine),
             claim=self._batched(claims.claim, CLAIM_LINGER_SECONDS),
             record=self._batched(records.record, RECORD_LINGER_SECONDS),
+            prefetch=PrefetchPolicy(settings.max_tasks),
             slots=asyncio.Semaphore(settings.max_tasks),
         )
 
@@ -111,7 +114,7 @@ class Worker:
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await asyncio.gather(self._publisher.start(), self._deps.pool.start())
         await self._deps.consumer.start()
-        self._housekeeping = [asyncio.create_task(self._beat()), asyncio.create_task(self._tidy())]
+        self._housekeeping = [asyncio.create_task(care()) for care in (self._beat, self._tidy, self._govern)]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
 
     async def failed(self) -> None:
@@ -180,6 +183,27 @@ class Worker:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self._deps.pool.retire_idle()
             await self._write_log()
+
+    async def _govern(self) -> None:
+        """Keep the prefetch right, and give back what waits too long for a slot."""
+        deps, loop = self._deps, asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(GOVERN_SECONDS)
+            waiting = [holding for holding in deps.holding.values() if not holding.started]
+            if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
+                deps.prefetch.waited_too_long(loop.time())
+            wanted = deps.prefetch.wanted(deps.consumer.prefetch, loop.time())
+            if wanted != deps.consumer.prefetch and not deps.draining:
+                logger.debug("prefetch", extra={"wanted": wanted, "waiting": len(waiting)})
+                await deps.consumer.set_prefetch(wanted)
+                if wanted == self._settings.max_tasks:
+                    self._give_back(waiting)
+
+    def _give_back(self, waiting: Sequence[Holding]) -> None:
+        for holding in waiting:
+            if not holding.started:
+                holding.given_back = True
+                self._deps.consumer.give_back(holding.delivery)
 
     async def _write_log(self) -> None:
         lines = self._deps.logbook.take()

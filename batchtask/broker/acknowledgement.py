@@ -20,6 +20,10 @@ class AcknowledgementWindow:
         if tag in self._outstanding:
             self._outstanding[tag] = True
 
+    def forget(self, tag: int) -> bool:
+        """Take out a tag that is settled in another way; False when it was settled already."""
+        return self._outstanding.pop(tag, True) is False
+
     def frames(self) -> list[tuple[int, bool]]:
         """Return `(tag, multiple)` for everything settled since the last call."""
         frames: list[tuple[int, bool]] = []

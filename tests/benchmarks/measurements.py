@@ -31,9 +31,9 @@ ROUNDS = 3  #: of the rates; the median counts
 MANY = 5_000
 ONE_BY_ONE = 500
 LATENCY_TASKS = 300
-SAMPLED = 200
+SAMPLED = 40
 PATIENCE_SECONDS = 120
-POLL_SECONDS = 0.01  #: looking more often would measure the looking
+POLL_SECONDS = 0.05  #: looking more often would measure the looking
 
 
 class Bench:
