@@ -130,7 +130,7 @@ def _recorded(envelope: Envelope) -> RecordedEvent:
 def _read(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise MalformedMessage(f"not a CloudEvents envelope: {error}") from error
 
 

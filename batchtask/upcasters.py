@@ -66,7 +66,7 @@ class Codec(Generic[Body]):
             if version == current:
                 return self._decoders[name].decode(data)
             return msgspec.convert(self._upcast(name, version, current, data), self._types[name])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             raise MalformedMessage(f"{name} cannot be read: {error}") from error
 
     def _upcast(self, name: str, version: int, current: int, data: bytes | msgspec.Raw) -> dict[str, Any]:

@@ -45,9 +45,9 @@ class DeadLetters:
     def _row(self, delivery: Delivery) -> dict[str, Any]:
         reason, queue = reason_and_queue(delivery)
         return {
-            "message_id": delivery.message_id or str(uuid7()),
+            "message_id": delivery.message_id.replace("\0", "�") or str(uuid7()),
             "task_id": _task_id(delivery.body),
-            "queue": queue,
+            "queue": queue.replace("\0", "�"),
             "reason": reason.replace("\0", "�"),
             "body": delivery.body,
         }
