@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -13,7 +15,7 @@ from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Message, Publisher, publish_all
 from batchtask.broker.dead_letters import dead_letter
 from batchtask.database import make_engine, require_schema
-from batchtask.errors import MessageError, StoreUnavailable
+from batchtask.errors import MessageError, StoreUnavailable, TaskNotFound
 from batchtask.events import CancelRequested, RecordedEvent
 from batchtask.settings import Settings
 from batchtask.store import EventStore
@@ -35,6 +37,18 @@ LINGER_SECONDS = 0.01
 #: Pause between two tries while the database is away. A guess.
 DATABASE_PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 30.0
+#: A wish to cancel may overtake its submission, which another projections process has in hand; then it waits a little
+#: and is tried again. The whole is a guess: time enough for that process to die and its messages to come back.
+EARLY_PAUSE_SECONDS, EARLY_TRIES = 0.1, 300
+
+
+@dataclass
+class _Applied:
+    """What came of some deliveries."""
+
+    poison: list[tuple[Delivery, MessageError]] = field(default_factory=list)
+    wishes: list[RecordedEvent] = field(default_factory=list)  #: to cancel, that workers must hear of
+    early: list[Delivery] = field(default_factory=list)  #: to be tried again
 
 
 class Projections:
@@ -53,6 +67,7 @@ class Projections:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
         self._publisher = Publisher(settings.amqp_url, role="projections news")
         self._news = Batcher(self._project, largest=PREFETCH, linger_seconds=LINGER_SECONDS)
+        self._early: Counter[tuple[int, int]] = Counter()  # deliveries that were too early → how often
         self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
         self._news_consumer = Consumer(
             settings.amqp_url,
@@ -96,12 +111,11 @@ class Projections:
         await asyncio.gather(self._news_consumer.close(), self._dead_consumer.close(), self._publisher.close())
         self._thread.shutdown(wait=False)
         self._engine.dispose()
-        logger.info("projections stopped")
 
     async def _project(self, deliveries: Sequence[Delivery]) -> list[None]:
         """Record and project deliveries, then settle them: a crash before that brings them again."""
         try:
-            poison, wishes = await self._in_thread(self._apply, deliveries)
+            applied = await self._in_thread(self._apply, deliveries)
         except Exception as error:
             if len(deliveries) > 1:
                 # One of many is at fault; the others must not wait for it.
@@ -109,31 +123,52 @@ class Projections:
                     await self._project([delivery])
                 return [None] * len(deliveries)
             logger.exception("message cannot be projected")
-            poison, wishes = [(deliveries[0], MessageError(f"cannot be projected: {error}"))], []
-        await self._publish([_control(event) for event in wishes])
-        await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in poison])
+            applied = _Applied(poison=[(deliveries[0], MessageError(f"cannot be projected: {error}"))])
+        await self._publish([_control(event) for event in applied.wishes])
+        await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in applied.poison])
         for delivery in deliveries:
-            self._news_consumer.settle(delivery)
+            if delivery not in applied.early:
+                self._news_consumer.settle(delivery)
+        for delivery in applied.early:
+            asyncio.get_running_loop().call_later(EARLY_PAUSE_SECONDS, _take, self._news, delivery)
         return [None] * len(deliveries)
 
-    def _apply(
-        self, deliveries: Sequence[Delivery]
-    ) -> tuple[list[tuple[Delivery, MessageError]], list[RecordedEvent]]:
-        """In the thread: one transaction for all. Return poison, and wishes to cancel that workers must hear of."""
+    def _apply(self, deliveries: Sequence[Delivery]) -> _Applied:
+        """In the thread: one transaction for all."""
         intake = sort_deliveries(deliveries)
         self._projector.project(intake.events, submitted=intake.submitted)
+        applied = _Applied(poison=intake.poison)
         news: list[RecordedEvent] = []
         for delivery, command in intake.cancels:
             try:
                 news += self._decisions.cancel(command)
-            except MessageError as error:
-                intake.poison.append((delivery, error))
+            except TaskNotFound:
+                self._note_early(delivery, applied)
         if news:
             self._projector.project(news)
-        return intake.poison, [event for event in news if isinstance(event.body, CancelRequested)]
+        applied.wishes = [event for event in news if isinstance(event.body, CancelRequested)]
+        return applied
+
+    def _note_early(self, delivery: Delivery, applied: _Applied) -> None:
+        place = (delivery.epoch, delivery.tag)
+        self._early[place] += 1
+        if self._early[place] < EARLY_TRIES:
+            applied.early.append(delivery)
+            return
+        del self._early[place]
+        applied.poison.append((delivery, MessageError("The task to cancel was never submitted.")))
 
     async def _bury(self, deliveries: Sequence[Delivery]) -> list[None]:
-        await self._in_thread(self._keep, deliveries)
+        try:
+            await self._in_thread(self._keep, deliveries)
+        except Exception:
+            if len(deliveries) > 1:
+                for delivery in deliveries:
+                    await self._bury([delivery])
+                return [None] * len(deliveries)
+            # Unsettled it waits in the queue, in nobody's way, until a release can keep it.
+            logger.exception("dead letter cannot be kept")
+            return [None]
         for delivery in deliveries:
             self._dead_consumer.settle(delivery)
         return [None] * len(deliveries)
