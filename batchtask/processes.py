@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +12,8 @@ from typing import Protocol
 from batchtask import logs
 from batchtask.errors import BatchTaskError
 from batchtask.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 STOPPED, CANNOT_RUN = 0, 2
 
@@ -45,6 +48,7 @@ def run_service(
     except BatchTaskError as error:
         sys.stderr.write(f"batchtask {name}: {error}\n")
         return CANNOT_RUN
+    logger.info("stopped", extra={"service": name})
     return STOPPED
 
 

@@ -112,7 +112,8 @@ class Worker:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, require_schema, self._engine)
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
-        await asyncio.gather(self._publisher.start(), self._deps.pool.start())
+        await self._publisher.start()  # first: without a broker no child shall have been started
+        await self._deps.pool.start()
         await self._deps.consumer.start()
         self._housekeeping = [asyncio.create_task(care()) for care in (self._beat, self._tidy, self._govern)]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
@@ -144,7 +145,6 @@ class Worker:
         self._deps.pool.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
-        logger.info("worker stopped", extra={"worker": self.name})
 
     def _deliver(self, delivery: Delivery) -> None:
         attempt = asyncio.create_task(self._attempt(delivery))
