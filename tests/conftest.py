@@ -11,8 +11,8 @@ import os
 import secrets
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 
 from batchtask.local import Services, add_virtual_host, delete_virtual_host, provide
 from batchtask.local.virtual_hosts import answers
+from tests.system import System, running_system
 
 #: Taken once, before any test can change or see it.
 ENVIRON = dict(os.environ)
@@ -30,6 +31,8 @@ for name in [name for name in os.environ if name.startswith("BATCHTASK_")]:
 
 RUN = secrets.token_hex(4)  # several runs may share the servers that URLs name
 NUMBERS = itertools.count(1)
+
+Borrow = Callable[[], AbstractContextManager[str]]  #: gives a URL for as long as the context lasts
 
 
 @pytest.fixture(scope="session")
@@ -48,22 +51,53 @@ def management_url(services: Services) -> str | None:
     return url if answers(url) else None
 
 
+@pytest.fixture(scope="session")
+def virtual_hosts(services: Services, management_url: str | None) -> Borrow:
+    """Makes virtual hosts, for fixtures that keep one for longer than a test; the one given when none can be made."""
+
+    @contextmanager
+    def borrow() -> Iterator[str]:
+        if management_url is None:
+            yield services.amqp_url
+            return
+        name = f"test-{RUN}-{next(NUMBERS)}"
+        yield add_virtual_host(management_url, services.amqp_url, name)
+        delete_virtual_host(management_url, name)
+
+    return borrow
+
+
+@pytest.fixture(scope="session")
+def databases(services: Services, migrated_template: str) -> Borrow:
+    """Makes migrated databases, for fixtures that keep one for longer than a test."""
+
+    @contextmanager
+    def borrow() -> Iterator[str]:
+        with _database(services.database_url, template=migrated_template) as name:
+            yield _at(services.database_url, name)
+
+    return borrow
+
+
 @pytest.fixture
-def amqp_url(services: Services, management_url: str | None) -> Iterator[str]:
+def amqp_url(virtual_hosts: Borrow) -> Iterator[str]:
     """URL of a virtual host that this test has for itself, or of the one given when none can be made."""
-    if management_url is None:
-        yield services.amqp_url
-        return
-    name = f"test-{RUN}-{next(NUMBERS)}"
-    yield add_virtual_host(management_url, services.amqp_url, name)
-    delete_virtual_host(management_url, name)
+    with virtual_hosts() as url:
+        yield url
 
 
 @pytest.fixture
-def database_url(services: Services, migrated_template: str) -> Iterator[str]:
+def database_url(databases: Borrow) -> Iterator[str]:
     """URL of a migrated database that this test has for itself."""
-    with _database(services.database_url, template=migrated_template) as name:
-        yield _at(services.database_url, name)
+    with databases() as url:
+        yield url
+
+
+@pytest.fixture
+def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]:
+    """A virtual host and a database of the test's own, to start processes on."""
+    with running_system(amqp_url, database_url, tmp_path) as system:
+        yield system
 
 
 @pytest.fixture

@@ -2,9 +2,139 @@
 
 from __future__ import annotations
 
-from batchtask.definitions import TaskContext, task
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import msgspec
+
+from batchtask.definitions import TaskContext, TaskFailure, task
+from batchtask.outcomes import Outcome, Succeeded
+
+FOREVER_SECONDS = 600.0
+
+
+class At(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a task leaves its trace."""
+
+    path: str
+
+
+class Append(At, frozen=True, kw_only=True):
+    seconds: float = 0.0  #: to sleep after the line is written
+
+
+class Die(At, frozen=True, kw_only=True):
+    times: int = 1  #: attempts that end like that
 
 
 @task("noop")
 def noop(context: TaskContext) -> None:
     """Do nothing."""
+
+
+@task("stamp")
+def stamp(context: TaskContext) -> str:
+    """Answer the time at which the body ran, in Unix seconds."""
+    return repr(time.time())
+
+
+@task("append")
+def append(context: TaskContext, parameters: Append) -> str:
+    """Append the task's id to a file: an effect that shows how often the task ran."""
+    _append(parameters.path, str(context.task_id))
+    time.sleep(parameters.seconds)
+    return "appended"
+
+
+@task("gate")
+def gate(context: TaskContext, parameters: At) -> str:
+    """Append the attempt's number to a file, then wait until `<path>.open` exists or a stop is asked for."""
+    _append(parameters.path, str(context.attempt))
+    while not Path(f"{parameters.path}.open").exists():
+        context.check_cancelled()
+        time.sleep(0.01)
+    return "went through"
+
+
+@task("stuck", timeout=1)
+def stuck(context: TaskContext, parameters: At) -> None:
+    """Never end, and start a process that would not end either."""
+    _append(parameters.path, str(_start_sleeper()))
+    time.sleep(FOREVER_SECONDS)
+
+
+@task("grandchild")
+def grandchild(context: TaskContext, parameters: At) -> None:
+    """Start a process, fork another one, write both ids into a file, and never end."""
+    sleeper, forked = _start_sleeper(), os.fork()
+    if forked == 0:
+        time.sleep(FOREVER_SECONDS)
+        os._exit(0)
+    _append(parameters.path, f"{sleeper} {forked}")
+    time.sleep(FOREVER_SECONDS)
+
+
+@task("die")
+def die(context: TaskContext, parameters: Die) -> str:
+    """Kill the own process on the first attempts."""
+    _append(parameters.path, str(os.getpid()))
+    if context.attempt <= parameters.times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "survived"
+
+
+@task("raise")
+def raise_error(context: TaskContext) -> None:
+    """Be broken."""
+    raise KeyError("no such thing")
+
+
+@task("raise-unprintable")
+def raise_unprintable(context: TaskContext) -> None:
+    """Raise an error that cannot even tell what it is."""
+
+    class UnprintableError(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    raise UnprintableError
+
+
+@task("refuse")
+def refuse(context: TaskContext) -> None:
+    """Fail as expected."""
+    raise TaskFailure("The selection is empty: add members to it.")
+
+
+@task("exit")
+def exit_process(context: TaskContext) -> None:
+    """Try to leave the process."""
+    raise SystemExit(3)
+
+
+@task("answer-number")  # type: ignore[arg-type]
+def answer_number(context: TaskContext) -> int:
+    """Return what no task may return."""
+    return 42
+
+
+@task("talk")
+def talk(context: TaskContext) -> Outcome:
+    """Say a lot: progress, log lines, text that databases do not like."""
+    context.progress(40.7, "Half-way \0 \udcff")
+    context.log.info("reading %s", "the list")
+    context.log.debug("not kept")
+    context.log.error("a bad \0 line \udcff")
+    return Succeeded(response="done \0 with \udcff" + "!" * 300, file_name="/files/\udcff.pdf")
+
+
+def _append(path: str, line: str) -> None:
+    with Path(path).open("a") as file:
+        file.write(line + "\n")
+
+
+def _start_sleeper() -> int:
+    return subprocess.Popen(["sleep", str(FOREVER_SECONDS)]).pid
