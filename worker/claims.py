@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from batchtask import task
-from batchtask.errors import StoreError
+from batchtask.errors import StoreError, StoreUnavailable
 from batchtask.events import AttemptStarted, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.messages import SubmitTask
@@ -67,6 +67,8 @@ class ClaimDesk:
                 decided = self._decide_once(request)
                 if decided is not None:
                     return decided
+        except StoreUnavailable:
+            raise  # says nothing about this task: the whole batch is claimed again
         except StoreError as error:
             return error
 
@@ -78,14 +80,18 @@ class ClaimDesk:
         history = self._store.load(task_id)
         state = task.fold(history)
         assert state is not None
+        if state.phase is task.Phase.RUNNING and (state.worker, state.delivery_id) == (
+            self._worker,
+            request.message_id,
+        ):
+            # Our own claim, whose answer was lost with a database connection.
+            return self._lease(request, history, state.version)
         try:
             events = task.decide(state, self._intention(request, at))
         except task.AlreadyFinished:
             return Refused("finished", history)
         except task.HeldByAnother:
-            # Our own claim, whose answer was lost with a database connection, is no duplicate.
-            ours = state.worker == self._worker and state.delivery_id == request.message_id
-            return self._lease(request, history, state.version) if ours else Refused("duplicate", [])
+            return Refused("duplicate", [])
         append = Append(task_id, state.version, events, at)
         if self._store.append_many([append]):
             return None

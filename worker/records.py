@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from batchtask import task
-from batchtask.errors import LeaseLost, StoreError
+from batchtask.errors import LeaseLost, StoreError, StoreUnavailable
 from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
 from batchtask.outcomes import Cancelled, Lost
 from batchtask.store import Append, EventStore
@@ -76,6 +76,8 @@ class RecordDesk:
                 recorded = self._decide_once(request)
                 if recorded is not None:
                     return recorded
+        except StoreUnavailable:
+            raise  # says nothing about this attempt: the whole batch is recorded again
         except StoreError as error:
             return error
 
@@ -96,11 +98,11 @@ class RecordDesk:
 
     def _repeated(self, request: RecordRequest, history: Sequence[RecordedEvent], error: task.Refusal) -> Recorded:
         """After a lost connection we record again what may be there already: our own events are no conflict."""
-        ours = [event for event in history if event.version > request.lease.version]
-        if isinstance(request.intention, task.RecordOutcome) and ours:
-            expected = _events(request)
-            if [event.body for event in ours[-len(expected) :]] == expected:
-                return Recorded(ours, cancel_requested=False)
+        state: task.TaskState | None = None
+        for index, event in enumerate(history):
+            if state is not None and _stands_at(index, history, state, request.intention):
+                return Recorded(list(history[index:]), cancel_requested=False)
+            state = task.evolve(state, event.body, event.version)
         raise LeaseLost(str(request.lease.task_id), request.lease.fence) from error
 
     def _done(self, request: RecordRequest, append: Append, *, cancel_requested: bool = False) -> Recorded:
@@ -129,6 +131,18 @@ def _events(request: RecordRequest) -> list[Event]:
     intention = request.intention
     if isinstance(intention, task.Report):
         return [intention.event]
-    if isinstance(intention.outcome, Lost):
-        return []
+    assert not isinstance(intention.outcome, Lost)
     return task.outcome_events(intention.fence, intention.outcome, None)
+
+
+def _stands_at(
+    index: int, history: Sequence[RecordedEvent], state: task.TaskState, intention: task.RecordOutcome | task.Report
+) -> bool:
+    """Whether the stream goes on, behind a state, with exactly what the intention means there."""
+    if isinstance(intention, task.Report):
+        return False  # telling it again does no harm
+    try:
+        expected = task.decide(state, intention)
+    except task.Refusal:
+        return False
+    return [event.body for event in history[index : index + len(expected)]] == expected

@@ -21,6 +21,6 @@ def running(
         databases() as database_url,
         running_system(amqp_url, database_url, directory) as system,
     ):
-        system.worker()
-        system.projections()
+        for part in (system.worker(), system.projections()):
+            part.wait_ready()
         yield system

@@ -1,0 +1,109 @@
+"""Claims and records in one line each, for tests of who may work on a task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from batchtask.errors import StoreUnavailable
+from batchtask.events import Event, RecordedEvent
+from batchtask.identifiers import TaskId, new_task_id
+from batchtask.messages import SubmitTask
+from batchtask.outcomes import Outcome
+from batchtask.store import Append, EventStore
+from batchtask.task import Intention, RecordOutcome, Report, decide
+from worker.claims import ClaimDesk, ClaimRequest
+from worker.lease import Lease, Refused
+from worker.records import Recorded, RecordDesk, RecordRequest
+
+BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that goes on by a second whenever somebody looks."""
+    now = BEGAN
+
+    def tick() -> datetime:
+        nonlocal now
+        now += timedelta(seconds=1)
+        return now
+
+    return tick
+
+
+def command(task_id: TaskId | None = None, **fields: object) -> SubmitTask:
+    values = {"task_id": task_id or new_task_id(), "name": "noop", "submitted_at": BEGAN, **fields}
+    return SubmitTask(**values)  # type: ignore[arg-type]
+
+
+def claim_request(
+    wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False, limit_seconds: float | None = None
+) -> ClaimRequest:
+    return ClaimRequest(wanted, message_id, redelivered, limit_seconds)
+
+
+class Desks:
+    """The desks of one worker."""
+
+    def __init__(self, store: EventStore, worker: str = "host/1") -> None:
+        self.store = store
+        self.claims = ClaimDesk(store, worker, ticking())
+        self.records = RecordDesk(store, ticking())
+
+    def claim(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease | Refused:
+        [answer] = self.claims.claim([claim_request(wanted, message_id, redelivered=redelivered)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def lease(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease:
+        answer = self.claim(wanted, message_id, redelivered=redelivered)
+        assert isinstance(answer, Lease)
+        return answer
+
+    def record(self, lease: Lease, outcome: Outcome) -> Recorded:
+        return self._record(lease, RecordOutcome(fence=lease.fence, outcome=outcome))
+
+    def report(self, lease: Lease, report: Report) -> Recorded:
+        return self._record(lease, report)
+
+    def _record(self, lease: Lease, intention: RecordOutcome | Report) -> Recorded:
+        [answer] = self.records.record([RecordRequest(lease, intention)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class AnswersLost(EventStore):
+    """A store whose connection breaks after a commit: what was written is there, and nobody was told.
+
+    Args:
+        store: Where it is written.
+        after: How many appends succeed before that.
+    """
+
+    def __init__(self, store: EventStore, *, after: int = 0) -> None:
+        super().__init__(store._engine)
+        self._left = after
+
+    def append_many(self, appends: Sequence[Append], *, ensure: Iterable[RecordedEvent] = ()) -> set[TaskId]:
+        refused = super().append_many(appends, ensure=ensure)
+        if appends and not refused:
+            self._left -= 1
+            if self._left == -1:
+                raise StoreUnavailable("the answer was lost")
+        return refused
+
+
+def somebody_decides(store: EventStore, task_id: TaskId, intention: Intention) -> None:
+    """Append what follows from an intention, as another process does."""
+    state = store.state(task_id)
+    store.append(Append(task_id, state.version, decide(state, intention), BEGAN))
+
+
+def bodies(events: Sequence[RecordedEvent]) -> list[Event]:
+    return [event.body for event in events]
+
+
+def kinds(events: Sequence[RecordedEvent]) -> list[str]:
+    return [type(event.body).__name__ for event in events]

@@ -1,0 +1,215 @@
+"""Who may work on a task: the claim decides, from the stream alone."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from batchtask.errors import StoreUnavailable
+from batchtask.events import AttemptLost, AttemptStarted, TaskCancelled, TaskFailed
+from batchtask.outcomes import Cause, Failed, Interrupted, Lost, Succeeded
+from batchtask.store import EventStore, first_event
+from batchtask.task import RequestCancel
+from tests.desks import AnswersLost, Desks, bodies, claim_request, command, kinds, somebody_decides
+from worker.claims import ClaimDesk
+from worker.lease import Lease, Refused
+
+
+def test_first_claim_of_an_unrecorded_task_records_it_and_is_granted(store: EventStore) -> None:
+    wanted = command()
+
+    lease = Desks(store).lease(wanted)
+
+    assert (lease.attempt, lease.fence, lease.version) == (1, 1, 1)
+    assert kinds(store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted"]
+    assert store.load(wanted.id)[0] == first_event(wanted)
+
+
+def test_first_claim_of_a_recorded_task_is_granted(store: EventStore) -> None:
+    wanted = command()
+    store.append_many([], ensure=[first_event(wanted)])
+
+    assert Desks(store).lease(wanted).news == store.load(wanted.id)[1:]
+
+
+def test_a_hard_limit_becomes_the_deadline_in_the_stream(store: EventStore) -> None:
+    wanted = command()
+    desk = Desks(store).claims
+
+    desk.claim([claim_request(wanted, limit_seconds=90)])
+
+    started = store.load(wanted.id)[1]
+    assert isinstance(started.body, AttemptStarted)
+    assert started.body.deadline_at == started.occurred_at + timedelta(seconds=90)
+
+
+def test_another_message_for_a_running_task_is_refused_as_a_duplicate(store: EventStore) -> None:
+    wanted = command()
+    Desks(store, "first").lease(wanted, "m1")
+
+    for redelivered in (False, True):
+        refused = Desks(store, "second").claim(wanted, "m2", redelivered=redelivered)
+        assert refused == Refused("duplicate", [])
+
+
+def test_the_same_message_not_redelivered_proves_nothing(store: EventStore) -> None:
+    wanted = command()
+    Desks(store, "first").lease(wanted, "m1")
+
+    assert Desks(store, "second").claim(wanted, "m1") == Refused("duplicate", [])
+
+
+def test_the_redelivered_message_takes_over_with_a_higher_fence(store: EventStore) -> None:
+    wanted = command()
+    Desks(store, "first").lease(wanted, "m1")
+
+    lease = Desks(store, "second").lease(wanted, "m1", redelivered=True)
+
+    assert (lease.attempt, lease.fence) == (2, 2)
+    assert kinds(lease.news) == ["AttemptLost", "AttemptStarted"]
+
+
+def test_the_third_lost_attempt_ends_the_task(store: EventStore) -> None:
+    wanted = command()
+    desks = Desks(store, "first")
+    desks.lease(wanted)
+    for worker in ("second", "third"):
+        Desks(store, worker).lease(wanted, redelivered=True)
+
+    refused = Desks(store, "fourth").claim(wanted, redelivered=True)
+
+    assert isinstance(refused, Refused)
+    assert refused.news == store.load(wanted.id)
+    lost, failed = bodies(refused.news)[-2:]
+    assert lost == AttemptLost(fence=3)
+    assert isinstance(failed, TaskFailed)
+    assert failed.cause is Cause.LOST_WORKER
+
+
+def test_a_task_cancelled_before_its_start_ends_at_the_claim(store: EventStore) -> None:
+    wanted = command()
+    first = Desks(store, "first").lease(wanted)
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=5, reason=""))
+    Desks(store).record(first, Interrupted())
+
+    refused = Desks(store, "second").claim(wanted, "m2")
+
+    assert isinstance(refused, Refused)
+    assert refused.news == store.load(wanted.id)
+    assert refused.news[-1].body == TaskCancelled(requested_by=5)
+
+
+@pytest.mark.parametrize("redelivered", [False, True])
+def test_a_finished_task_is_refused_with_all_its_news(redelivered: bool, store: EventStore) -> None:
+    wanted = command()
+    desks = Desks(store)
+    desks.record(desks.lease(wanted), Succeeded(response="done"))
+
+    refused = desks.claim(wanted, redelivered=redelivered)
+
+    assert refused == Refused("finished", store.load(wanted.id))
+
+
+def test_an_interrupted_attempt_is_not_counted(store: EventStore) -> None:
+    wanted = command()
+    desks = Desks(store)
+    desks.record(desks.lease(wanted), Interrupted())
+
+    lease = desks.lease(wanted, "m2")
+
+    assert (lease.attempt, lease.fence) == (1, 2)
+
+
+def test_our_own_claim_is_granted_when_its_answer_was_lost(store: EventStore) -> None:
+    wanted = command()
+    with pytest.raises(StoreUnavailable):
+        Desks(AnswersLost(store), "ours").lease(wanted)
+
+    lease = Desks(store, "ours").lease(wanted)
+
+    assert (lease.attempt, lease.fence, lease.version) == (1, 1, 1)
+    assert lease.news == store.load(wanted.id)
+
+
+def test_our_own_takeover_is_not_charged_twice_when_its_answer_was_lost(store: EventStore) -> None:
+    wanted = command()
+    Desks(store, "dead").lease(wanted)
+    with pytest.raises(StoreUnavailable):
+        Desks(AnswersLost(store), "ours").lease(wanted, redelivered=True)
+
+    lease = Desks(store, "ours").lease(wanted, redelivered=True)
+
+    assert (lease.attempt, lease.fence) == (2, 2)
+    assert kinds(store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted", "AttemptLost", "AttemptStarted"]
+
+
+def test_a_database_that_goes_away_is_no_answer_about_a_task(store: EventStore) -> None:
+    """Whoever claims must try again then: an error for one task would set its message aside."""
+    known, new = command(), command()
+    Desks(store, "dead").lease(known)
+    desk = ClaimDesk(AnswersLost(store, after=1), "ours", Desks(store).claims._now)
+    requests = [claim_request(new), claim_request(known, redelivered=True)]
+
+    with pytest.raises(StoreUnavailable):
+        desk.claim(requests)
+
+    leases = desk.claim(requests)
+    assert [lease.fence for lease in leases if isinstance(lease, Lease)] == [1, 2]
+
+
+def test_many_deliveries_are_decided_at_once_each_by_itself(store: EventStore) -> None:
+    new, running, finished, dead = (command() for _ in range(4))
+    others = Desks(store, "other")
+    others.lease(running, "theirs")
+    others.lease(dead)
+    others.record(others.lease(finished), Failed(message="no"))
+    requests = [
+        claim_request(running),
+        claim_request(new),
+        claim_request(new, "m2"),
+        claim_request(dead, redelivered=True),
+        claim_request(finished),
+    ]
+
+    answers = Desks(store).claims.claim(requests)
+
+    told = [answer.fence if isinstance(answer, Lease) else answer for answer in answers]
+    assert told == [
+        Refused("duplicate", []),
+        1,
+        Refused("duplicate", []),
+        2,
+        Refused("finished", store.load(finished.id)),
+    ]
+
+
+def test_of_two_workers_that_claim_at_once_exactly_one_is_granted(store: EventStore) -> None:
+    wanted = [command() for _ in range(20)]
+    answers: dict[str, list[Lease | Refused | Exception]] = {}
+    barrier = threading.Barrier(2)
+
+    def claim(worker: str, order: int) -> None:
+        requests = [claim_request(one, message_id=worker) for one in wanted[::order]]
+        barrier.wait()
+        answers[worker] = Desks(store, worker).claims.claim(requests)[::order]
+
+    threads = [threading.Thread(target=claim, args=arguments) for arguments in (("a", 1), ("b", -1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    for pair in zip(answers["a"], answers["b"], strict=True):
+        assert sorted(type(answer).__name__ for answer in pair) == ["Lease", "Refused"]
+
+
+def test_a_task_given_up_by_its_process_is_free_for_the_next_claim(store: EventStore) -> None:
+    wanted = command()
+    desks = Desks(store)
+    desks.record(desks.lease(wanted), Lost(detail="SIGKILL"))
+
+    lease = desks.lease(wanted)
+
+    assert (lease.attempt, lease.fence) == (2, 2)
