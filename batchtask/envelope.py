@@ -23,6 +23,7 @@ from batchtask.messages import Command, SubmitTask
 
 CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
+SPECVERSION = "1.0"
 TYPE_PREFIX = "batchtask."
 
 T = TypeVar("T")
@@ -31,19 +32,19 @@ T = TypeVar("T")
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One CloudEvent; `data` stays raw until its type is known."""
 
-    id: str  #: unique per publish: a repeated publish of one command has an id of its own
+    specversion: str
+    id: str  #: new each time a command is submitted, also when the same task is submitted again
     type: str  #: `batchtask.<name>.v<version>`
     source: str
     subject: str  #: task id
     time: datetime
     data: msgspec.Raw
-    specversion: str = "1.0"
     sequence: int | None = None  #: events: version in the stream
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
-        if self.specversion != "1.0":
-            raise ValueError(f"CloudEvents specversion {self.specversion!r} is not 1.0")
+        if self.specversion != SPECVERSION:
+            raise ValueError(f"CloudEvents specversion {self.specversion!r} is not {SPECVERSION}")
 
 
 class CommandMessage(msgspec.Struct, frozen=True):
@@ -65,6 +66,7 @@ def encode_command(command: Command, *, source: str, message_id: str = "", trace
     at = command.submitted_at if isinstance(command, SubmitTask) else command.requested_at
     return _encoder.encode(
         Envelope(
+            specversion=SPECVERSION,
             id=message_id or str(uuid7()),
             type=_type(name, upcasters.commands.version(name)),
             source=source,
@@ -107,6 +109,7 @@ def decode_events(body: bytes) -> Sequence[RecordedEvent]:
 def _event_envelope(event: RecordedEvent, source: str) -> Envelope:
     name = upcasters.events.name(event.body)
     return Envelope(
+        specversion=SPECVERSION,
         id=f"{event.task_id}/{event.version}",
         type=_type(name, upcasters.events.version(name)),
         source=source,

@@ -13,7 +13,7 @@ class Cause(enum.StrEnum):
     ERROR = "error"  #: task code raised or returned a failure
     TIME_LIMIT = "time-limit"  #: the hard limit killed the attempt
     LOST_WORKER = "lost-worker"  #: the process that ran it died
-    REJECTED = "rejected"  #: no worker can run it: unknown name, parameters that do not fit, delivery limit
+    REJECTED = "rejected"  #: no worker can run it: unknown name, another database, delivery limit
 
 
 class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag="succeeded"):

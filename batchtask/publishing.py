@@ -6,12 +6,15 @@ Both clients' publishers fit `Publishes`: `batchtask/broker/publisher.py` (pika)
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from batchtask.connecting import Closed
 from batchtask.errors import PublishError, PublishReturned, PublishUnconfirmed
+from batchtask.identifiers import uuid7
 
 #: Unconfirmed messages at a time. Measured: more than some hundreds adds latency and no rate.
 WINDOW = 500
@@ -19,6 +22,9 @@ WINDOW = 500
 TURN = 50
 #: Pause before publishing again what the broker refused, as it does while a queue elects a leader. A guess.
 REFUSED_PAUSE_SECONDS = 0.05
+
+#: Marks a message that is sent again: it may be a second copy, and a reader must be able to tell the two apart.
+REPEAT_HEADER = "batchtask-repeat"
 
 BLOCKED = "the broker takes no messages: memory or disk alarm"
 
@@ -88,22 +94,23 @@ async def publish_all(
 
 async def _publish_rounds(publisher: Publishes, messages: Sequence[Message], failed: dict[int, PublishError]) -> None:
     todo = list(failed)
-    while todo:
+    for count in itertools.count():
         await publisher.wait_usable()
-        await _publish_once(publisher, messages, todo, failed)
+        await _publish_once(publisher, {index: _copy(messages[index], count) for index in todo}, failed)
         # What has no queue will have none the next time either.
         todo = [index for index, error in failed.items() if not isinstance(error, PublishReturned)]
-        if todo:
-            await asyncio.sleep(REFUSED_PAUSE_SECONDS)
+        if not todo:
+            return
+        await asyncio.sleep(REFUSED_PAUSE_SECONDS)
 
 
 async def _publish_once(
-    publisher: Publishes, messages: Sequence[Message], todo: Sequence[int], failed: dict[int, PublishError]
+    publisher: Publishes, messages: Mapping[int, Message], failed: dict[int, PublishError]
 ) -> None:
     sent: list[tuple[int, asyncio.Future[None]]] = []
     try:
-        for count, index in enumerate(todo, 1):
-            sent.append((index, publisher.publish(messages[index])))
+        for count, (index, message) in enumerate(messages.items(), 1):
+            sent.append((index, publisher.publish(message)))
             if publisher.in_flight >= WINDOW:
                 await asyncio.wait({sent[-WINDOW // 2][1]} if len(sent) > WINDOW else {sent[0][1]})
             elif count % TURN == 0:
@@ -112,6 +119,12 @@ async def _publish_once(
     finally:
         for index, future in sent:
             _note(index, future, failed)
+
+
+def _copy(message: Message, count: int) -> Message:
+    if count == 0:
+        return message
+    return dataclasses.replace(message, headers={**(message.headers or {}), REPEAT_HEADER: uuid7().hex})
 
 
 def _note(index: int, future: asyncio.Future[None], failed: dict[int, PublishError]) -> None:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -82,7 +83,7 @@ dead_letter = Table(
     Column("arrived_at", UtcDateTime, nullable=False, server_default=func.now()),
     PrimaryKeyConstraint("id", name="dead_letter_pkey"),
     # A dead letter that is delivered again after a crash of the recorder is the same row.
-    UniqueConstraint("message_id", "queue", name="dead_letter_message_id_queue_key"),
+    Index("dead_letter_once_idx", "message_id", "queue", text("md5(body)"), text("md5(reason)"), unique=True),
     schema="batchtask",
 )
 

@@ -1,4 +1,4 @@
-"""Everything that is declared on the broker, as data. No exchange or queue is declared anywhere else.
+"""Everything durable that is declared on the broker, as data; nothing durable is declared anywhere else.
 
 Every argument is explicit, because a default of the broker may change under us; queues are quorum queues, so that a
 confirm means a majority has the message on disk: https://www.rabbitmq.com/docs/quorum-queues.

@@ -18,6 +18,7 @@ from batchtask.errors import LeaseLost, MessageError
 from batchtask.events import HeartbeatRecorded, ProgressReported
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Interrupted, Lost, Outcome, TimedOut
+from batchtask.publishing import REPEAT_HEADER
 from batchtask.task import RecordOutcome, Report
 from batchtask.topology import TASKS_QUEUE
 from worker.children.frames import LogLine, Progress, Run
@@ -105,8 +106,10 @@ def read(delivery: Delivery, deps: Deps) -> ClaimRequest:
             f"The task belongs to database {command.database_tag!r}, this worker serves {tag!r}.",
             str(command.task_id),
         )
+    # The same command in two messages, because a publisher saw no confirm, is two deliveries.
+    delivery_id = message.message_id + delivery.headers.get(REPEAT_HEADER, "")
     limit = hard_limit(deps.registry[command.name].timeout_seconds, deps.settings.task_timeout)
-    return ClaimRequest(command, message.message_id, delivery.redelivered, limit, message.traceparent)
+    return ClaimRequest(command, delivery_id, delivery.redelivered, limit, message.traceparent)
 
 
 def hard_limit(definition_seconds: float, service_seconds: float) -> float | None:
@@ -121,7 +124,7 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
     The earlier delivery died with its channel, the work under it did not: it goes on and settles this one.
     """
     held = deps.holding.get(request.command.id)
-    if held is not None and held.message_id == request.message_id:
+    if held is not None and held.message_id == request.message_id and held.delivery.epoch != delivery.epoch:
         held.delivery = delivery
         return None
     holding = Holding(request.message_id, delivery, asyncio.get_running_loop().time())

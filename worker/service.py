@@ -24,7 +24,7 @@ from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.topology import CONTROL, TASKS_QUEUE
 from worker.announcer import Announcer
-from worker.attempt import heartbeat, run_attempt, set_aside
+from worker.attempt import hard_limit, heartbeat, run_attempt, set_aside
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
 from worker.claims import ClaimDesk
@@ -48,6 +48,9 @@ DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
 GOVERN_SECONDS = 0.1
+#: The broker's default acknowledgement timeout is 30 minutes, looked at once a minute:
+#: https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout. Longer limits are warned of.
+LONGEST_HOLD_SECONDS = 1800 - 60 - 60
 #: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
 INTERRUPT_SECONDS = 10.0
 
@@ -116,7 +119,22 @@ class Worker:
         await self._deps.pool.start()
         await self._deps.consumer.start()
         self._housekeeping = [asyncio.create_task(care()) for care in (self._beat, self._tidy, self._govern)]
+        self._warn_of_long_tasks()
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
+
+    def _warn_of_long_tasks(self) -> None:
+        """The broker takes a message back after its acknowledgement timeout, and the task would run a second time."""
+        for definition in self._deps.registry:
+            limit = hard_limit(definition.timeout_seconds, self._settings.task_timeout)
+            if limit is None or limit > LONGEST_HOLD_SECONDS:
+                logger.warning(
+                    "task may outlive the broker's consumer_timeout: give it a timeout, or raise that one",
+                    extra={
+                        "name_of_task": definition.name,
+                        "limit_seconds": limit,
+                        "safe_seconds": LONGEST_HOLD_SECONDS,
+                    },
+                )
 
     async def failed(self) -> None:
         """Return never; raises when a connection can not be kept, as when somebody redeclared a queue."""

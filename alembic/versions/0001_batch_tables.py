@@ -44,9 +44,9 @@ CREATE TABLE batchtask.dead_letter (
     queue      text        NOT NULL,
     reason     text        NOT NULL,
     body       bytea       NOT NULL,
-    arrived_at timestamptz NOT NULL DEFAULT now(),
-    CONSTRAINT dead_letter_message_id_queue_key UNIQUE (message_id, queue)
+    arrived_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE UNIQUE INDEX dead_letter_once_idx ON batchtask.dead_letter (message_id, queue, md5(body), md5(reason));
 
 CREATE TABLE crm7.sequence (
     id          integer CONSTRAINT sequence_pkey PRIMARY KEY,

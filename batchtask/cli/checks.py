@@ -12,9 +12,9 @@ import typer
 from batchtask.cli import render
 from batchtask.cli.context import AsJson, database, out, print_json, queries
 from batchtask.cli.exits import Exit
-from batchtask.errors import BatchTaskError
+from batchtask.errors import BatchTaskError, BrokerUnavailable
 from batchtask.settings import Settings
-from batchtask.topology import TOPOLOGY
+from batchtask.topology import TOPOLOGY, Topology
 
 
 def migrate() -> None:
@@ -34,7 +34,7 @@ def doctor(
     settings = Settings.read(os.environ)
     findings = [
         _check("database", lambda: _database(settings)),
-        _check("broker", lambda: asyncio.run(_declare(settings.amqp_url))),
+        _check("broker", lambda: asyncio.run(_look(settings.amqp_url))),
         _check("tasks", _tasks),
     ]
     well = all(fine for _, fine, _ in findings)
@@ -106,12 +106,29 @@ def _tasks() -> str:
 
 
 async def _declare(amqp_url: str) -> str:
-    """Open and close one connection, which verifies the topology, and say what answers."""
+    """Open and close one connection, which declares or verifies the topology, and say what answers."""
     from batchtask.broker import Publisher
 
-    publisher = Publisher(amqp_url, role="doctor")
+    publisher = Publisher(amqp_url, role="migrate")
     try:
         await publisher.start()
         return f"{publisher.connection.server}, topology"
     finally:
         await publisher.close()
+
+
+async def _look(amqp_url: str) -> str:
+    """Say what answers and whether every queue is there, without changing anything."""
+    from batchtask.broker import Lost, Publisher
+
+    publisher = Publisher(amqp_url, role="doctor", topology=Topology(exchanges=()))
+    try:
+        await publisher.start()
+        server = publisher.connection.server
+        for queue in TOPOLOGY.queues:
+            await publisher.connection.call(publisher.connection.channel.queue_declare, queue.name, passive=True)
+    except Lost as error:
+        raise BrokerUnavailable(f"{server} answers: {error}", "run `batchtask migrate`") from error
+    finally:
+        await publisher.close()
+    return f"{server}, all queues are there"

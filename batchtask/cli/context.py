@@ -60,6 +60,9 @@ def read_key(text: str) -> TaskId | int:
 
 
 def find_task_id(found: Queries, text: str) -> TaskId:
-    """Turn an id or number that somebody typed into the id."""
-    key = read_key(text)
-    return TaskId(found.task(key).task_id) if isinstance(key, int) else key
+    """Turn an id or number that somebody typed into the id.
+
+    Raises:
+        TaskNotFound: There is no row of it.
+    """
+    return TaskId(found.task(read_key(text)).task_id)

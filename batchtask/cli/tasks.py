@@ -158,7 +158,7 @@ def _value(text: str) -> Any:
 def _states(text: str | None) -> list[State] | None:
     if text is None:
         return None
-    try:
-        return [State[text.capitalize()]]
-    except KeyError:
-        raise SettingsError([f"{text!r} is no state; use {', '.join(state.name for state in State)}"]) from None
+    states = {state.name.lower(): state for state in State}
+    if text.lower() not in states:
+        raise SettingsError([f"{text!r} is no state; use {', '.join(state.name for state in State)}"])
+    return [states[text.lower()]]

@@ -19,7 +19,7 @@ class Sleep(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     response: str = ""  #: what to answer; "" = how long it slept
 
 
-@task("sleep", description="Sleep for some seconds and tell how far it is")
+@task("sleep", timeout=600, description="Sleep for some seconds and tell how far it is")
 def sleep(context: TaskContext, parameters: Sleep) -> Outcome:
     """Sleep in steps."""
     steps = max(parameters.steps, 1)

@@ -52,7 +52,7 @@ class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     blank_lines: Literal["remove", "keep"] = "remove"  #: lines of which only empty variables are left
 
 
-@task("mail-merge", timeout=3600, description="Write one letter to each recipient of a selection")
+@task("mail-merge", timeout=1500, description="Write one letter to each recipient of a selection")
 def mail_merge(context: TaskContext, parameters: MailMerge) -> Outcome:
     """Write one letter to each recipient, all into one file. A repeated run writes the file anew."""
     from worker.tasks.mail_merge.run import run  # noqa: PLC0415 - lxml and SQLAlchemy are the worker's own
