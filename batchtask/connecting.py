@@ -23,8 +23,8 @@ OLDEST_BROKER = (3, 10)
 OPEN_SECONDS = 8
 #: A broker that does not answer a close is left alone after this.
 CLOSE_SECONDS = 2
-#: A guess: quick enough that a restarted broker is used within a second, slow enough not to hammer it.
-FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 5.0
+#: A restarted broker is used within a second, however long it was away: a web tier's submits have seconds, not more.
+FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS = 0.1, 1.0
 
 NOT_YET = "not connected yet"
 

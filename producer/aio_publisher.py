@@ -21,8 +21,8 @@ from aiormq.abc import AbstractBase, AbstractConnection
 from aiormq.exceptions import (
     AuthenticationError,
     ChannelPreconditionFailed,
-    ConnectionClosed,
     DeliveryError,
+    InvalidFrameError,
     ProbableAuthenticationError,
     PublishError,
 )
@@ -287,7 +287,8 @@ def _explain(error: BaseException, url: URL) -> BrokerUnavailable:
     place, user = f"{url.host}:{url.port or 5672}", url.user or "guest"
     if isinstance(error, ProbableAuthenticationError | AuthenticationError):
         return connecting.refused_login(place, user)
-    if isinstance(error, ConnectionClosed) and "NOT_ALLOWED" in str(error.args):
+    # aiormq keeps to itself what the broker says while it is asked to open the virtual host, except that it says no.
+    if isinstance(error, InvalidFrameError) and "Connection.OpenOk" in str(error):
         return connecting.no_virtual_host(place, url.path[1:].replace("%2F", "/") or "/", user)
     return connecting.nothing_there(place, error or "no answer")
 

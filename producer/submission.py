@@ -139,7 +139,7 @@ class Preparer:
         definition = self._registry[request.name]
         try:
             encoded = msgspec.json.encode(dict(request.parameters))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
         parameters = msgspec.json.decode(encoded, type=dict[str, Any])
         definition.check_parameters(parameters)
@@ -169,7 +169,7 @@ def _as_read(command: AnyCommand, name: str, traceparent: str | None = None) -> 
         read = envelope.decode_command(body).command
     except MessageError as error:
         raise InvalidParameters(name, error.reason) from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise InvalidParameters(name, f"not expressible as JSON: {error}") from error
     if len(body) > LARGEST_MESSAGE_BYTES:
         raise InvalidParameters(name, f"its texts take {len(body)} bytes, a message holds {LARGEST_MESSAGE_BYTES}")

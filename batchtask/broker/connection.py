@@ -60,6 +60,7 @@ class Connection:
         self._connection: AsyncioConnection | None = None
         self._channel: Channel | None = None
         self._ended: asyncio.Future[str] | None = None
+        self._gone: asyncio.Future[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._usable = asyncio.Event()
         self._unblocked = asyncio.Event()
@@ -187,7 +188,8 @@ class Connection:
         loop = asyncio.get_running_loop()
         self._ended = loop.create_future()
         self._unblocked.set()
-        self._connection = await self._connect(loop)
+        await self._connect(loop)
+        assert self._connection is not None
         connecting.require_version(self._connection.server_properties or {})
         self._connection.add_on_connection_blocked_callback(lambda *_: self._set_blocked(True))
         self._connection.add_on_connection_unblocked_callback(lambda *_: self._set_blocked(False))
@@ -200,16 +202,27 @@ class Connection:
         self.trouble = ""
         self._usable.set()
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> AsyncioConnection:
-        opened: asyncio.Future[AsyncioConnection] = loop.create_future()
-        AsyncioConnection(
+    async def _connect(self, loop: asyncio.AbstractEventLoop) -> None:
+        opened: asyncio.Future[None] = loop.create_future()
+        gone = self._gone = loop.create_future()
+
+        def refused(_: object, error: BaseException) -> None:
+            _resolve(gone, None)
+            _reject(opened, _explain(error, self._parameters))
+
+        def closed(_: object, reason: BaseException) -> None:
+            _resolve(gone, None)
+            self.end(str(reason), reason)
+
+        # Kept before it is open, so that whoever gives up waiting can close it.
+        self._connection = AsyncioConnection(
             self._parameters,
-            on_open_callback=lambda connection: _resolve(opened, connection),
-            on_open_error_callback=lambda _, error: _reject(opened, _explain(error, self._parameters)),
-            on_close_callback=lambda _, reason: self.end(str(reason), reason),
+            on_open_callback=lambda _: _resolve(opened, None),
+            on_open_error_callback=refused,
+            on_close_callback=closed,
             custom_ioloop=loop,
         )
-        return await opened
+        await opened
 
     async def call(self, method: Callable[..., Any], *args: Any, keyword: str = "callback", **kwargs: Any) -> Any:
         """Call a pika method that answers by callback, and return its answer.
@@ -265,12 +278,10 @@ class Connection:
         self._usable.clear()
         if connection is None or connection.is_closed:
             return
-        closed: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        connection.add_on_close_callback(lambda *_: _resolve(closed, None))
         if not connection.is_closing:
             connection.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(closed, timeout=CLOSE_SECONDS)
+        assert self._gone is not None
+        await asyncio.wait({self._gone}, timeout=CLOSE_SECONDS)
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked:
