@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,7 +18,7 @@ from batchtask import upcasters
 from batchtask.errors import MalformedMessage, MessageError
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import uuid7
-from batchtask.messages import Command, SubmitTask
+from batchtask.messages import AwareDatetime, Command, SubmitTask
 
 CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
@@ -27,6 +26,7 @@ SPECVERSION = "1.0"
 TYPE_PREFIX = "batchtask."
 
 T = TypeVar("T")
+Version = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]  #: a stream's versions, as the database keeps them
 
 
 class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,9 +37,9 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str  #: `batchtask.<name>.v<version>`
     source: str
     subject: str  #: task id
-    time: datetime
+    time: AwareDatetime
     data: msgspec.Raw
-    sequence: int | None = None  #: events: version in the stream
+    sequence: Version | None = None  #: events: version in the stream
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
@@ -55,7 +55,7 @@ class CommandMessage(msgspec.Struct, frozen=True):
     traceparent: str | None
 
 
-_TYPE = re.compile(rf"{re.escape(TYPE_PREFIX)}([A-Za-z]+)\.v(\d+)")
+_TYPE = re.compile(rf"{re.escape(TYPE_PREFIX)}([A-Za-z]+)\.v(\d{{1,4}})")
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Envelope)
 _batch_decoder = msgspec.json.Decoder(list[Envelope])

@@ -25,6 +25,9 @@ CURRENT_VERSIONS: dict[str, int] = {}
 #: (written name, version) → what turns it into version + 1.
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 
+#: What an upcaster raises on a body that was never of its version; upcasters need not check.
+UNFIT_FOR_UPCASTER = (LookupError, TypeError, ValueError, AttributeError)
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -66,7 +69,7 @@ class Codec(Generic[Body]):
             if version == current:
                 return self._decoders[name].decode(data)
             return msgspec.convert(self._upcast(name, version, current, data), self._types[name])
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except (msgspec.MsgspecError, RecursionError, *UNFIT_FOR_UPCASTER) as error:
             raise MalformedMessage(f"{name} cannot be read: {error}") from error
 
     def _upcast(self, name: str, version: int, current: int, data: bytes | msgspec.Raw) -> dict[str, Any]:
