@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from batchtask.errors import SettingsError
+from batchtask.settings import Settings
+
+
+def test_without_any_variable_every_setting_has_its_default() -> None:
+    assert Settings.read({}) == Settings()
+
+
+def test_variables_are_read_into_the_types_of_their_fields() -> None:
+    settings = Settings.read(
+        {
+            "BATCHTASK_AMQP_URL": "amqps://broker/crm",
+            "BATCHTASK_FILES_DIR": "/srv/files",
+            "BATCHTASK_MAX_TASKS": "4",
+            "BATCHTASK_SUBMIT_SECONDS": "2.5",
+            "PATH": "/bin",
+        }
+    )
+    assert settings.amqp_url == "amqps://broker/crm"
+    assert (settings.files_dir, settings.max_tasks, settings.submit_seconds) == (Path("/srv/files"), 4, 2.5)
+
+
+def test_an_override_wins_over_a_variable_and_none_is_no_override() -> None:
+    environ = {"BATCHTASK_MAX_TASKS": "4", "BATCHTASK_DATABASE_TAG": "north"}
+    settings = Settings.read(environ, max_tasks=8, database_tag=None)
+    assert (settings.max_tasks, settings.database_tag) == (8, "north")
+
+
+def test_all_problems_are_told_together() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(
+            {
+                "BATCHTASK_MAX_TASK": "4",
+                "BATCHTASK_MAX_TASKS": "many",
+                "BATCHTASK_SUBMIT_SECONDS": "0",
+                "BATCHTASK_LOG_LEVEL": "loud",
+            }
+        )
+    text = str(caught.value)
+    assert len(caught.value.problems) == 4
+    assert "BATCHTASK_MAX_TASK is no setting; did you mean BATCHTASK_MAX_TASKS?" in text
+    assert "BATCHTASK_MAX_TASKS must be a number, not 'many'" in text
+    assert "BATCHTASK_SUBMIT_SECONDS must be more than 0" in text
+    assert "BATCHTASK_LOG_LEVEL" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_TASKS", "0"),
+        ("MAX_TASKS", "1001"),
+        ("TASK_TIMEOUT", "0"),
+        ("TASK_TIMEOUT", "-2"),
+        ("TASK_TIMEOUT", "nan"),
+        ("DRAIN_SECONDS", "-1"),
+        ("DRAIN_SECONDS", "nan"),
+        ("HEARTBEAT_SECONDS", "0"),
+        ("SUBMIT_SECONDS", "nan"),
+        ("AMQP_URL", "http://broker"),
+        ("DATABASE_URL", "mysql://database"),
+    ],
+)
+def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"BATCHTASK_{name}"):
+        Settings.read({f"BATCHTASK_{name}": value})
+
+
+def test_passwords_are_not_shown() -> None:
+    settings = Settings(amqp_url="amqp://user:secret@broker/", database_url="postgresql://user:secret@database/")
+    assert "secret" not in repr(settings)
+
+
+def test_a_database_is_required_only_where_one_is_used() -> None:
+    with pytest.raises(SettingsError, match="BATCHTASK_DATABASE_URL"):
+        Settings().require_database()
+    assert Settings(database_url="postgresql://database/crm").require_database() == "postgresql://database/crm"
