@@ -129,9 +129,8 @@ class ClaimDesk:
 
 
 def _first_tries(requests: Sequence[ClaimRequest]) -> dict[TaskId, ClaimRequest]:
-    """Nearly every delivery is the first of its task: try that without looking, a conflict tells otherwise."""
+    """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
     new: dict[TaskId, ClaimRequest] = {}
     for request in requests:
-        if not request.redelivered:
-            new.setdefault(request.command.id, request)
+        new.setdefault(request.command.id, request)
     return new

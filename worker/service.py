@@ -124,17 +124,16 @@ class Worker:
 
     def _warn_of_long_tasks(self) -> None:
         """The broker takes a message back after its acknowledgement timeout, and the task would run a second time."""
-        for definition in self._deps.registry:
-            limit = hard_limit(definition.timeout_seconds, self._settings.task_timeout)
-            if limit is None or limit > LONGEST_HOLD_SECONDS:
-                logger.warning(
-                    "task may outlive the broker's consumer_timeout: give it a timeout, or raise that one",
-                    extra={
-                        "name_of_task": definition.name,
-                        "limit_seconds": limit,
-                        "safe_seconds": LONGEST_HOLD_SECONDS,
-                    },
-                )
+        limits = {
+            definition.name: hard_limit(definition.timeout_seconds, self._settings.task_timeout)
+            for definition in self._deps.registry
+        }
+        long = sorted(name for name, limit in limits.items() if limit is None or limit > LONGEST_HOLD_SECONDS)
+        if long:
+            logger.warning(
+                "tasks may outlive the broker's consumer_timeout: give them a timeout, or raise that one",
+                extra={"tasks": ",".join(long), "safe_seconds": LONGEST_HOLD_SECONDS},
+            )
 
     async def failed(self) -> None:
         """Return never; raises when a connection can not be kept, as when somebody redeclared a queue."""

@@ -149,7 +149,7 @@ def test_a_database_that_goes_away_is_no_answer_about_a_task(store: EventStore) 
     """Whoever claims must try again then: an error for one task would set its message aside."""
     known, new = command(), command()
     Desks(store, "dead").lease(known)
-    desk = ClaimDesk(AnswersLost(store, after=1), "ours", Desks(store).claims._now)
+    desk = ClaimDesk(AnswersLost(store), "ours", Desks(store).claims._now)
     requests = [claim_request(new), claim_request(known, redelivered=True)]
 
     with pytest.raises(StoreUnavailable):

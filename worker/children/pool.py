@@ -41,6 +41,7 @@ class ChildPool:
         self._count = 0
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._released_at = 0.0
+        self._growth: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Start the warm children."""
@@ -58,16 +59,11 @@ class ChildPool:
             if child.alive:
                 return child
             self._count -= 1
-        loop = asyncio.get_running_loop()
-        waiting: asyncio.Future[Child] = loop.create_future()
+        waiting: asyncio.Future[Child] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiting)
-        while not waiting.done():
-            may_start = self._count < self._largest
-            await asyncio.wait({waiting}, timeout=PATIENCE_SECONDS if may_start else None)
-            if not waiting.done() and may_start and loop.time() - self._released_at >= PATIENCE_SECONDS:
-                self._waiting.remove(waiting)
-                return await self._start_child()
-        return waiting.result()
+        if self._growth is None:
+            self._growth = asyncio.create_task(self._grow())
+        return await waiting
 
     def release(self, child: Child) -> None:
         """Give a child back; one that died is forgotten."""
@@ -96,6 +92,19 @@ class ChildPool:
             child, _ = self._idle.popleft()
             self._count -= 1
             child.close()
+
+    async def _grow(self) -> None:
+        """While tasks wait and nothing comes free, start a child for each of them."""
+        loop = asyncio.get_running_loop()
+        try:
+            while self._waiting:
+                await asyncio.sleep(PATIENCE_SECONDS)
+                wanted = min(len(self._waiting), self._largest - self._count)
+                if wanted > 0 and loop.time() - self._released_at >= PATIENCE_SECONDS:
+                    for child in await asyncio.gather(*(self._start_child() for _ in range(wanted))):
+                        self.release(child)
+        finally:
+            self._growth = None
 
     async def _start_child(self) -> Child:
         """Start a child, however long it takes: that a machine is out of processes is no fault of the task."""
