@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from batchtask import envelope
 from batchtask.broker import Delivery
@@ -54,20 +55,23 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
 
 
 async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
-    """Claim, perform, record, settle. False when only the task's process died: we hold the message, so try again."""
+    """Claim, perform, record, settle. False when the task is not done with and we may still hold its message."""
     async with slot(holding, deps) as granted:
         if not granted:
             return True  # nothing was begun; the broker gives the message to somebody
-        claim = await deps.claim(request)  # a second holder is refused here
+        claim = await deps.claim(as_held(request, holding))  # a second holder is refused here
         if isinstance(claim, Refused):
             await deps.announcer.announce(claim.news)
             deps.consumer.settle(holding.delivery)
             return True
-        running = Running(claim, _run(claim))
+        running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
         outcome = await perform(running, deps)  # the only step that runs task code
         recorded = await record(running, outcome, deps)  # the commit point
     _log_attempt(running, outcome)
-    if isinstance(outcome, Lost) and recorded is not None and not recorded.finished:
+    if recorded is None:
+        # Another holder came between, by a redelivery. If the message is ours again, that one is dead: claim anew.
+        return False
+    if isinstance(outcome, Lost) and not recorded.finished:
         deps.announcer.announce_soon(recorded.news)
         return False
     await settle(holding, running, outcome, recorded, deps)  # acknowledge last: a crash before this redelivers
@@ -81,7 +85,7 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     async with deps.slots:
         holding.started = True
         began = loop.time()
-        yield not (deps.draining or holding.given_back)
+        yield deps.consumer.holds(holding.delivery) and not deps.draining
         deps.prefetch.slot_held(loop.time() - began)
 
 
@@ -132,16 +136,25 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
     return holding
 
 
+def as_held(request: ClaimRequest, holding: Holding) -> ClaimRequest:
+    """The request as the newest delivery of its message puts it: others may have had it while ours waited."""
+    return replace(request, redelivered=holding.delivery.redelivered)
+
+
 async def perform(running: Running, deps: Deps) -> Outcome | None:
     """Run the task code in a child and return what it ended in; None when the lease is lost."""
     lease = running.lease
     deps.announcer.announce_soon(lease.news)
     deps.running[lease.task_id] = running
+    if deps.stopping:
+        running.stop(Stop.SHUTDOWN)
     child = running.child = await deps.pool.acquire()
     limit = _limit(running)
     try:
         if running.stopped is not None:
             child.kill()
+        if running.cancel_wanted:
+            running.tell_cancel()
         outcome = await child.run(running.run, lambda frame: _report(frame, running, deps))
     finally:
         if limit is not None:
@@ -164,14 +177,11 @@ async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recor
         return None
 
 
-async def settle(
-    holding: Holding, running: Running, outcome: Outcome | None, recorded: Recorded | None, deps: Deps
-) -> None:
+async def settle(holding: Holding, running: Running, outcome: Outcome | None, recorded: Recorded, deps: Deps) -> None:
     """Tell the projections, give an interrupted task back, then acknowledge."""
-    if recorded is not None:
-        await deps.announcer.announce(recorded.news)
-        if isinstance(outcome, Interrupted):
-            await deps.announcer.hand_back(running.lease.command, running.lease.traceparent)
+    await deps.announcer.announce(recorded.news)
+    if isinstance(outcome, Interrupted):
+        await deps.announcer.hand_back(running.lease.command, running.lease.traceparent)
     deps.consumer.settle(holding.delivery)
 
 

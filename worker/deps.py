@@ -37,3 +37,4 @@ class Deps:
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     running: dict[TaskId, Running] = field(default_factory=dict)
     draining: bool = False  #: told to stop: nothing more is claimed
+    stopping: bool = False  #: out of patience: what runs is interrupted

@@ -28,7 +28,7 @@ class Holding:
     delivery: Delivery  #: the newest: after a reconnect the same message comes again, and only that can be settled
     arrived_at: float  #: loop time
     started: bool = False  #: it has its slot
-    given_back: bool = False  #: it waited too long, others have it now
+    cancel_wanted: bool = False  #: somebody asked for a stop before the claim was answered
 
 
 @dataclass
@@ -39,7 +39,8 @@ class Running:
     run: Run
     child: Child | None = None
     stopped: Stop | None = None
-    cancel_told: bool = False
+    cancel_wanted: bool = False  #: by somebody
+    cancel_told: bool = False  #: to the task code
     reports: set[asyncio.Task[None]] = field(default_factory=set)  #: being recorded; kept, or they would be collected
     started_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
 
@@ -50,7 +51,8 @@ class Running:
             self.child.kill()
 
     def tell_cancel(self) -> None:
-        """Let the task code know that somebody wants it to stop, once."""
+        """Let the task code know that somebody wants it to stop, once; now, or as soon as it begins."""
+        self.cancel_wanted = True
         if not self.cancel_told and self.child is not None:
             self.cancel_told = True
             self.child.cancel(self.run)

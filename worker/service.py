@@ -149,7 +149,7 @@ class Worker:
 
     async def stop(self) -> None:
         """Interrupt what still runs: killed, recorded as interrupted, given back. Then close everything."""
-        self._deps.draining = True
+        self._deps.draining = self._deps.stopping = True
         for running in list(self._deps.running.values()):
             running.stop(Stop.SHUTDOWN)
         if self._attempts:
@@ -182,9 +182,11 @@ class Worker:
 
     def _cancel_wanted(self, body: bytes) -> None:
         with contextlib.suppress(ValueError, UnicodeDecodeError):
-            running = self._deps.running.get(TaskId(UUID(body.decode())))
-            if running is not None:
-                running.tell_cancel()
+            task_id = TaskId(UUID(body.decode()))
+            if task_id in self._deps.holding:
+                self._deps.holding[task_id].cancel_wanted = True
+            if task_id in self._deps.running:
+                self._deps.running[task_id].tell_cancel()
 
     async def _beat(self) -> None:
         while True:
@@ -206,7 +208,7 @@ class Worker:
         deps, loop = self._deps, asyncio.get_running_loop()
         while True:
             await asyncio.sleep(GOVERN_SECONDS)
-            waiting = [holding for holding in deps.holding.values() if not holding.started]
+            waiting = [one for one in deps.holding.values() if not one.started and deps.consumer.holds(one.delivery)]
             if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
                 deps.prefetch.waited_too_long(loop.time())
             wanted = deps.prefetch.wanted(deps.consumer.prefetch, loop.time())
@@ -219,7 +221,6 @@ class Worker:
     def _give_back(self, waiting: Sequence[Holding]) -> None:
         for holding in waiting:
             if not holding.started:
-                holding.given_back = True
                 self._deps.consumer.give_back(holding.delivery)
 
     async def _write_log(self) -> None:

@@ -38,6 +38,10 @@ class AcknowledgementWindow:
         self._outstanding = {tag: False for tag, settled in self._outstanding.items() if not settled}
         return frames
 
+    def __contains__(self, tag: int) -> bool:
+        """Whether a tag waits to be settled."""
+        return self._outstanding.get(tag) is False
+
     def clear(self) -> None:
         self._outstanding.clear()
 

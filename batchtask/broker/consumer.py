@@ -97,6 +97,10 @@ class Consumer:
             self._flush_planned = True
             asyncio.get_running_loop().call_later(LINGER_SECONDS, self._flush)
 
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether the broker has left this delivery with us: not settled, not given back, its channel still open."""
+        return delivery.epoch == self._epoch and delivery.tag in self._window
+
     def give_back(self, delivery: Delivery) -> None:
         """Return a delivery to the queue; on brokers before 4.3 that counts as a failed delivery."""
         if delivery.epoch == self._epoch and self._window.forget(delivery.tag):

@@ -25,6 +25,9 @@ from worker.children.frames import (
 )
 from worker.children.process import ChildSettings, main
 
+#: What a dead child had written is read within this time, even if something still holds its socket. A guess.
+LAST_WORDS_SECONDS = 0.5
+
 Report = Callable[[Progress | LogLine], None]
 
 
@@ -52,6 +55,8 @@ class Child(asyncio.Protocol):
         ours.setblocking(False)
         child = cls(process, ours)
         await loop.create_connection(lambda: child, sock=ours)
+        # A process that it forked may hold the socket open when it dies.
+        loop.add_reader(process.sentinel, child._process_ended)
         await child._ready
         return child
 
@@ -75,6 +80,7 @@ class Child(asyncio.Protocol):
 
     def kill(self) -> None:
         """End the process and all it started, at once; a running `run` then returns `Lost`."""
+        self.alive = False  # whatever it still answers, it takes no further task
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # The group is named for the child, which leads it from its first line on; before that there is no group.
             os.killpg(self.pid, signal.SIGKILL)
@@ -100,8 +106,15 @@ class Child(asyncio.Protocol):
                 case _:
                     self._report(frame)
 
+    def _process_ended(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._process.sentinel)
+        self.kill()
+        if self._transport is not None:
+            loop.call_later(LAST_WORDS_SECONDS, self._transport.abort)
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self.alive = False
+        asyncio.get_running_loop().remove_reader(self._process.sentinel)
         if not self._ready.done():
             self._ready.set_exception(ChildProcessError("a child process died while it started"))
         # What it started may live on without it.

@@ -26,9 +26,9 @@ def execute(
         try:
             outcome = _call(registry, payloads, run, context)
         except CancelledByRequest as stop:
-            return Cancelled(response=_text(str(stop)))
+            return Cancelled(response=_text(_told(stop)))
         except (TaskFailure, BatchTaskError) as error:
-            return Failed(message=_text(str(error)))
+            return Failed(message=_text(_told(error)))
         except BaseException as error:
             return Failed(message=_internal(error), detail=_text(traceback.format_exc()))
     return outcome
@@ -56,8 +56,16 @@ def _call(
 
 
 def _internal(error: BaseException) -> str:
-    what = f"{type(error).__name__}: {error}".strip(": ")
+    what = f"{type(error).__name__}: {_told(error)}".strip(": ")
     return _text(f"The task stopped because of an error in its program ({what}). Tell your administrator.")
+
+
+def _told(error: BaseException) -> str:
+    """An error's text; its author's code makes it, and may fail too."""
+    try:
+        return str(error)
+    except Exception:
+        return "it cannot be told"
 
 
 def _text(text: str) -> str:
