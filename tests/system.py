@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, select
 
 from batchtask.database import make_engine
-from batchtask.events import TERMINAL_EVENTS, AttemptStarted, Event, RecordedEvent
+from batchtask.events import AttemptStarted, Event
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.tables import batchtask, batchtaskdefinition, dead_letter, log_line
 from producer.blocking import Producer
 from producer.submission import TaskRequest
-from projections.rows import State, fold_row
+from projections.rows import State
 from tests.polling import eventually
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -177,6 +177,10 @@ class System:
                 error.add_note(f"--- {part.name}, exit code {part.process.poll()}\n{part.output[-3000:]}")
             raise
 
+    def open_gates(self, *task_ids: TaskId) -> None:
+        for task_id in task_ids:
+            self.trace(task_id).with_suffix(".open").touch()
+
     def trace(self, task_id: TaskId) -> Path:
         """The file of a task that was submitted as traced."""
         return self.directory / str(task_id)
@@ -196,30 +200,3 @@ def running_system(amqp_url: str, database_url: str, directory: Path) -> Iterato
         yield system
     finally:
         system.close()
-
-
-def assert_consistent(system: System, *, tasks: int) -> None:
-    """Every stream is whole and has ended exactly once, and every row says what its stream says."""
-    rows = system.rows()
-    for streams in system.store.streams():
-        for task_id, events in streams.items():
-            assert_one_end(events)
-            assert_row_is_fold(rows.pop(task_id), events)
-            tasks -= 1
-    assert (rows, tasks) == ({}, 0)
-
-
-def assert_one_end(events: list[RecordedEvent]) -> None:
-    assert [event.version for event in events] == list(range(len(events)))
-    ends = [event for event in events if isinstance(event.body, TERMINAL_EVENTS)]
-    assert ends == [events[-1]]
-    fences = [event.body.fence for event in events if isinstance(event.body, AttemptStarted)]
-    assert fences == list(range(1, len(fences) + 1))
-
-
-def assert_row_is_fold(row: Mapping[str, Any], events: list[RecordedEvent]) -> None:
-    expected = fold_row(None, events)
-    assert expected is not None
-    for name in expected.__struct_fields__:
-        if name != "laststarted":  # kept in the database's local time
-            assert row[name] == getattr(expected, name), name

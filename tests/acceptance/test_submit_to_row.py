@@ -222,7 +222,7 @@ def test_a_worker_that_is_told_to_stop_finishes_what_runs_and_takes_nothing_more
 
     worker.terminate()
     system.wait(lambda: "worker draining" in worker.output)
-    open_gate(system, running)
+    system.open_gates(running)
 
     assert worker.exit_code() == 0
     assert system.wait_finished(running)["response"] == "went through"
@@ -248,7 +248,7 @@ def test_a_task_interrupted_by_the_end_of_the_drain_runs_again_without_using_up_
     assert second.exit_code() == 0
     system.worker()
     system.wait_started(task_id, attempts=3)
-    open_gate(system, task_id)
+    system.open_gates(task_id)
     row = system.wait_finished(task_id)
     assert row["state"] == State.Succeeded
     assert [event.attempt for event in system.attempts(task_id)] == [1, 1, 1]
@@ -266,10 +266,6 @@ def test_projections_that_are_told_to_stop_end_in_good_order(system: System) -> 
 
 def kept_twice(system: System, body: bytes) -> bool:
     return len(system.dead_letters(body=body)) == 2
-
-
-def open_gate(system: System, task_id: object) -> None:
-    (system.directory / f"{task_id}.open").touch()
 
 
 def wrapped(data: bytes) -> bytes:
