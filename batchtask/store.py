@@ -114,6 +114,7 @@ class EventStore:
             StoreUnavailable: Not known whether it was written.
         """
         first_events = list(ensure)
+        appends = [append for append in appends if append.events]  # nothing to add is never in conflict
         if not appends and not first_events:
             return set()
         with database_errors(), self._statements.connect() as connection:

@@ -96,10 +96,12 @@ class Projector:
         """Record first events; where another one stands in the stream already, that one counts."""
         if not submitted:
             return
-        written = insert_events(connection, [], ensure=submitted)
-        lost = [event for event in submitted if (event.task_id, 0) not in written]
+        # Submitted twice in one batch, perhaps with other content: the first counts.
+        first = list({event.task_id: event for event in reversed(submitted)}.values())
+        written = insert_events(connection, [], ensure=first)
+        lost = [event for event in first if (event.task_id, 0) not in written]
         different = _different(connection, lost) if lost else set()
-        for event in submitted:
+        for event in first:
             versions = known[TaskId(event.task_id)]
             if event.task_id not in different:
                 versions[0] = event
