@@ -152,7 +152,8 @@ def test_a_running_task_stops_when_asked_to(running: System) -> None:
     task_id = running.submit_traced("gate")
     running.wait_started(task_id)
 
-    running.producer.cancel(task_id, requested_by=5, reason="changed my mind")
+    for _ in range(2):
+        running.producer.cancel(task_id, requested_by=5, reason="changed my mind")
 
     row = running.wait_finished(task_id)
     assert (row["state"], row["response"]) == (State.Failed, "Stopped on request.")
