@@ -5,7 +5,8 @@
     BatchTaskError
     ├─ PublishError  → PublishUnconfirmed  (may have arrived: publish again with the same task id)
     │                  PublishReturned     (no queue takes it: run `batchtask migrate`, then publish again)
-    ├─ SubmitError   → UnknownTask · InvalidParameters · PayloadTooLarge   (refused before publishing: mend the call)
+    ├─ SubmitError   → UnknownTask · InvalidParameters · PayloadTooLarge · PayloadUnwritable
+    │                                                                       (refused before publishing: mend the call)
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
     │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
@@ -103,6 +104,18 @@ class PayloadTooLarge(SubmitError):
             f"parameters take {self.size_bytes} bytes, a message holds {self.limit_bytes}; "
             "set BATCHTASK_PAYLOAD_URL to a folder or bucket that workers can read too"
         )
+
+
+class PayloadUnwritable(SubmitError):
+    """Large parameters could not be put into the payload store; nothing was published."""
+
+    def __init__(self, reference: str, cause: str) -> None:
+        super().__init__(reference, cause)
+        self.reference = reference
+        self.cause = cause
+
+    def __str__(self) -> str:
+        return f"the parameters cannot be written to {self.reference} ({self.cause}); check BATCHTASK_PAYLOAD_URL"
 
 
 class MessageError(BatchTaskError):

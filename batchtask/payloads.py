@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from batchtask.errors import MalformedMessage, PayloadTooLarge
+from batchtask.errors import MalformedMessage, PayloadTooLarge, PayloadUnwritable
 from batchtask.identifiers import TaskId
 
 #: Brokers allow 16 MiB from version 4 on, and suffer long before: https://www.rabbitmq.com/docs/configure#config-items
@@ -30,6 +30,7 @@ class PayloadStore:
 
         Raises:
             PayloadTooLarge: Too large for a message, and there is no store.
+            PayloadUnwritable: There is one, and it cannot be written.
         """
         body = msgspec.json.encode(parameters)
         if len(body) <= LARGEST_MESSAGE_BYTES:
@@ -37,8 +38,11 @@ class PayloadStore:
         if not self._url:
             raise PayloadTooLarge(len(body), LARGEST_MESSAGE_BYTES)
         reference = f"{self._url}/{task_id}.json"
-        with _open(reference, "wb") as file:
-            file.write(body)
+        try:
+            with _open(reference, "wb") as file:
+                file.write(body)
+        except (OSError, ImportError, ValueError) as error:
+            raise PayloadUnwritable(reference, str(error)) from error
         return {}, reference
 
     def fetch(self, reference: str) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Producer:
             fields: The other fields of `TaskRequest`: owner, description, task_id, …
 
         Raises:
-            UnknownTask, InvalidParameters, PayloadTooLarge: Refused; nothing was published.
+            UnknownTask, InvalidParameters, PayloadTooLarge, PayloadUnwritable: Refused; nothing was published.
             PublishUnconfirmed: Not confirmed within `submit_seconds`. Submit again with the same `task_id`: harmless.
             PublishReturned: No queue is bound.
             TopologyMismatch: The broker has other queues than ours; nothing was published.
@@ -68,7 +68,7 @@ class Producer:
         Every request is checked before the first is published.
 
         Raises:
-            UnknownTask, InvalidParameters, PayloadTooLarge: Refused; nothing was published.
+            UnknownTask, InvalidParameters, PayloadTooLarge, PayloadUnwritable: Refused; nothing was published.
             SubmitManyFailed: Names those that were not confirmed. A single request raises its own error.
             TopologyMismatch: As of `submit`.
         """

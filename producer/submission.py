@@ -113,6 +113,7 @@ class Preparer:
             UnknownTask: No installed definition has this name.
             InvalidParameters: Parameters, or one of the other fields, do not fit; names the field.
             PayloadTooLarge: Over 64 KiB, and no payload store is set.
+            PayloadUnwritable: Over 64 KiB, and the payload store cannot be written.
         """
         parameters = self._checked_parameters(request)
         wanted = SubmitTask(

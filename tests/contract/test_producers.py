@@ -27,6 +27,7 @@ from batchtask.errors import (
     BrokerUnavailable,
     InvalidParameters,
     PayloadTooLarge,
+    PayloadUnwritable,
     PublishReturned,
     PublishUnconfirmed,
     TopologyMismatch,
@@ -250,6 +251,13 @@ def test_parameters_too_large_for_a_message_go_to_the_payload_store(
     assert command.parameters == {}
     assert command.payload_ref is not None
     assert PayloadStore(str(tmp_path)).fetch(command.payload_ref) == parameters
+
+
+def test_a_payload_store_that_cannot_be_written_refuses(client: str, amqp_url: str, tmp_path: Path) -> None:
+    blocked = tmp_path / "a-file"
+    blocked.touch()
+    with open_producer(client, amqp_url, payload_url=str(blocked)) as producer, pytest.raises(PayloadUnwritable):
+        producer.submit("report", {"selection_id": 1, "title": "x" * 70_000})
 
 
 def test_without_a_bound_queue_the_message_is_returned(producer: Submitter, amqp_url: str) -> None:

@@ -20,6 +20,7 @@ EXAMPLES: list[BatchTaskError] = [
     errors.UnknownTask("mail-murge", ["mail-merge", "sleep"]),
     errors.InvalidParameters("mail-merge", "Expected `int` - at `selection_id`"),
     errors.PayloadTooLarge(70_000, 65_536),
+    errors.PayloadUnwritable("/srv/payloads/1.json", "read-only file system"),
     errors.MalformedMessage("not a CloudEvents envelope", "01900000"),
     errors.UnknownMessage("unknown message 'Moved' version 2", None),
     errors.WrongExpectedVersion("01900000", 3),
