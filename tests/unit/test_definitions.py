@@ -113,4 +113,3 @@ def test_installed_tasks_are_found_and_one_that_cannot_be_loaded_leaves_the_othe
         "acme_tasks:function",
         "acme_broken:acme",
     ]
-

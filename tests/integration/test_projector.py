@@ -1,0 +1,327 @@
+"""However events arrive (repeated, out of order, in pieces, at two projectors at once), the rows are the same."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, func, select, text
+
+from batchtask import task
+from batchtask.events import Event, HeartbeatRecorded, ProgressReported, RecordedEvent, TaskSubmitted
+from batchtask.identifiers import TaskId, new_task_id
+from batchtask.outcomes import Cancelled, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
+from batchtask.store import Append, EventStore, first_event
+from batchtask.tables import batchtask, task_number
+from batchtask.task import Intention, RecordOutcome, Report, TaskState
+from projections.projector import Projector
+from projections.rebuild import Rebuild, Rebuilt
+from projections.rows import Row, fold_row
+from tests.desks import BEGAN, command
+
+History = list[RecordedEvent]
+
+LONG = "ø" * 300
+OUTCOMES: list[Outcome] = [
+    Succeeded(response=LONG, file_name=LONG),
+    Failed(message="no \0 members", detail="traceback"),
+    TimedOut(limit_seconds=2.5),
+    Cancelled(response="half"),
+    Interrupted(reason="told to stop"),
+    Lost(detail="SIGKILL"),
+]
+
+
+def intentions(state: TaskState) -> list[Intention]:
+    """Everything somebody may want of a task in this state; most of it is refused most of the time."""
+    fence = state.fence
+    claims = [
+        task.Claim(worker="w", delivery_id=delivery_id, redelivered=redelivered, deadline_at=None)
+        for delivery_id, redelivered in [("m1", False), ("m2", False), (state.delivery_id, True)]
+    ]
+    return [
+        *claims,
+        *(RecordOutcome(fence=fence, outcome=outcome) for outcome in OUTCOMES),
+        Report(fence=fence, event=ProgressReported(fence=fence, percent=10 * state.version % 101, text=LONG)),
+        Report(fence=fence, event=HeartbeatRecorded(fence=fence)),
+        task.RequestCancel(requested_by=5, reason="enough"),
+        task.Reject(message="no worker knows it"),
+    ]
+
+
+CHOICES = st.lists(st.integers(0, 12), max_size=12)
+
+
+def history_of(choices: Sequence[int], owner: int) -> History:
+    """A history as it may really come about: every event was decided."""
+    events = [first_event(command(name=f"task-{owner % 3}", owner=owner, description=LONG, request="r \0"))]
+    for choice in choices:
+        state = task.fold(events)
+        assert state is not None
+        try:
+            follows = task.decide(state, intentions(state)[choice])
+        except task.Refusal:
+            continue
+        events += placed(events, follows)
+    return events
+
+
+def placed(events: History, follows: Iterable[Event]) -> History:
+    last = events[-1]
+    at = last.occurred_at + timedelta(seconds=1.5)
+    return [RecordedEvent(last.task_id, last.version + 1 + n, at, body) for n, body in enumerate(follows)]
+
+
+def keep(store: EventStore, histories: Iterable[History]) -> None:
+    """Bring whole streams into the store."""
+    refused = store.append_many(
+        [
+            Append(TaskId(events[0].task_id), -1, [event.body for event in events], events[0].occurred_at)
+            for events in histories
+        ]
+    )
+    assert refused == set()
+
+
+def stored(store: EventStore, histories: Iterable[History]) -> list[History]:
+    """The histories as the store gives them back, which is what gets announced."""
+    return list(store.load_many({TaskId(events[0].task_id): -1 for events in histories}).values())
+
+
+def rows(engine: Engine, ids: Iterable[object]) -> dict[object, dict[str, Any]]:
+    """Rows by task, the time of the last start as an instant again."""
+    started = func.timezone(func.current_setting("TimeZone"), batchtask.c.laststarted).label("started")
+    query = select(batchtask, started).where(batchtask.c.task_id.in_(ids))
+    with engine.connect() as connection:
+        return {row["task_id"]: dict(row) for row in connection.execute(query).mappings()}
+
+
+def expected_row(events: History) -> dict[str, Any]:
+    row = fold_row(None, events)
+    assert row is not None
+    return {name: kept(getattr(row, name)) for name in Row.__struct_fields__ if name != "name"}
+
+
+def kept(value: object) -> object:
+    return value.replace("\0", "�") if isinstance(value, str) else value
+
+
+def assert_rows_are_folds(engine: Engine, histories: Sequence[History]) -> None:
+    found = rows(engine, [events[0].task_id for events in histories])
+    for events in histories:
+        row = found[events[0].task_id]
+        expected = expected_row(events)
+        expected["started"] = expected.pop("laststarted")
+        assert {name: row[name] for name in expected} == expected
+    numbers = {row["batchtask_id"] for row in found.values()}
+    assert len(numbers) == len(histories)
+
+
+@pytest.fixture(scope="module")
+def projectors(engine: Engine) -> tuple[Projector, Projector]:
+    return Projector(engine), Projector(engine)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choices=st.lists(CHOICES, min_size=8, max_size=8), chance=st.randoms(use_true_random=False))
+def test_any_order_repetition_and_split_of_events_gives_the_same_rows(
+    choices: list[list[int]],
+    chance: random.Random,
+    store: EventStore,
+    engine: Engine,
+    projectors: tuple[Projector, Projector],
+) -> None:
+    histories = [history_of(one, owner) for owner, one in enumerate(choices)]
+    # Where nothing but the submission happened, the projector may be the first to record it.
+    keep(store, [events for events in histories if len(events) > 1 or chance.random() < 0.5])
+    news = list(chain.from_iterable(stored(store, histories)))
+    submissions = [events[0] for events in histories]
+    arrivals = (
+        [*news, *chance.choices(news, k=len(news) // 2), *submissions, *submissions[:2]] if news else submissions
+    )
+    chance.shuffle(arrivals)
+
+    for batch in in_pieces(arrivals, chance):
+        submitted = [event for event in batch if isinstance(event.body, TaskSubmitted)]
+        events = [event for event in batch if event.version or (event in news and chance.random() < 0.5)]
+        chance.choice(projectors).project(events, submitted=submitted)
+
+    assert_rows_are_folds(engine, stored(store, histories))
+
+
+def in_pieces(arrivals: list[RecordedEvent], chance: random.Random) -> Iterator[list[RecordedEvent]]:
+    while arrivals:
+        size = chance.randint(1, 12)
+        yield arrivals[:size]
+        arrivals = arrivals[size:]
+
+
+FULL = [0, 9, 10, 8, 0, 9, 3]  #: claimed, progress, heartbeat, lost, claimed again, progress, succeeded
+
+
+def test_a_gap_is_filled_from_the_store(store: EventStore, engine: Engine) -> None:
+    histories = [history_of(FULL, 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+    assert len(events) > 6
+
+    Projector(engine).project([events[-1]])
+
+    assert_rows_are_folds(engine, [events])
+
+
+def test_events_that_are_known_already_change_nothing(store: EventStore, engine: Engine) -> None:
+    histories = [history_of(FULL, 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+    projector = Projector(engine)
+    projector.project(events)
+    before = rows(engine, [events[0].task_id])
+
+    for known in (events[:1], events[3:5], events[:-1], events):
+        projector.project(known, submitted=events[:1])
+
+    assert rows(engine, [events[0].task_id]) == before
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+def test_a_second_submission_with_other_content_changes_neither_stream_nor_row(
+    together: bool, store: EventStore, engine: Engine
+) -> None:
+    task_id = new_task_id()
+    first = first_event(command(task_id, description="first"))
+    second = first_event(command(task_id, name="other", description="second", submitted_at=BEGAN + timedelta(days=1)))
+    projector = Projector(engine)
+
+    if together:
+        projector.project([], submitted=[first, second])
+    else:
+        projector.project([], submitted=[first])
+        projector.project([], submitted=[second])
+
+    assert store.load(task_id) == [first]
+    assert_rows_are_folds(engine, [[first]])
+
+
+def test_a_submission_that_a_worker_recorded_otherwise_gives_way(store: EventStore, engine: Engine) -> None:
+    task_id = new_task_id()
+    recorded, late = (first_event(command(task_id, description=text)) for text in ("recorded", "late"))
+    store.append_many([], ensure=[recorded])
+
+    Projector(engine).project([], submitted=[late])
+
+    assert_rows_are_folds(engine, [[recorded]])
+
+
+def test_events_of_an_unknown_task_make_no_row(engine: Engine) -> None:
+    """The database was set back to an older backup than the broker's news."""
+    lost = RecordedEvent(new_task_id(), 3, BEGAN, HeartbeatRecorded(fence=1))
+
+    Projector(engine).project([lost])
+
+    assert rows(engine, [lost.task_id]) == {}
+
+
+def test_two_projectors_at_once_never_block_each_other(store: EventStore, engine: Engine) -> None:
+    histories = [history_of(FULL, owner) for owner in range(60)]
+    keep(store, histories[:40])
+    events = list(chain.from_iterable(stored(store, histories[:40])))
+    submissions = [one[0] for one in histories]
+    barrier = threading.Barrier(2, timeout=20)
+    errors: list[BaseException] = []
+
+    def project(order: int) -> None:
+        projector = Projector(engine)
+        try:
+            for start in range(0, len(events), 40):
+                barrier.wait()
+                batch = events[start : start + 40][::order]
+                projector.project(batch, submitted=submissions[::order])
+        except BaseException as error:
+            errors.append(error)
+            barrier.abort()
+
+    threads = [threading.Thread(target=project, args=(order,)) for order in (1, -1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert errors == []
+    assert_rows_are_folds(engine, stored(store, histories))
+
+
+def test_a_rebuild_mends_rows_and_keeps_numbers(store: EventStore, engine: Engine) -> None:
+    histories = [history_of(FULL[:length], owner) for owner, length in enumerate(range(8))]
+    keep(store, histories)
+    histories = stored(store, histories)
+    Projector(engine).project(chain.from_iterable(histories))
+    Rebuild(engine).run()
+    before = rows(engine, [events[0].task_id for events in histories])
+    missing, different, orphaned = histories[1][0].task_id, histories[2][0].task_id, new_task_id()
+    with engine.begin() as connection:
+        connection.execute(batchtask.delete().where(batchtask.c.task_id == missing))
+        connection.execute(batchtask.update().where(batchtask.c.task_id == different).values(response="wrong"))
+        values = {**before[missing], "task_id": orphaned, "batchtask_id": 2**31 - 1}
+        connection.execute(batchtask.insert().values({name: values[name] for name in batchtask.columns.keys()})  # noqa: SIM118 - no dict)
+
+    rebuilt = Rebuild(engine).run()
+
+    assert (rebuilt.missing, rebuilt.different, rebuilt.orphaned) == (1, 1, 1)
+    assert rows(engine, before) == before
+    assert rows(engine, [orphaned]) == {}
+
+
+def test_a_rebuild_of_right_rows_changes_nothing(engine: Engine) -> None:
+    """After all that the tests above have done to this database."""
+    tasks = Rebuild(engine).run().tasks
+
+    assert Rebuild(engine).run() == Rebuilt(tasks=tasks, missing=0, different=0, orphaned=0)
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(batchtask)).scalar() == tasks
+        odd = select(batchtask.c.task_id).join(task_number, batchtask.c.task_id == task_number.c.task_id)
+        assert connection.execute(odd.where(batchtask.c.batchtask_id != task_number.c.batchtask_id)).all() == []
+        assert connection.execute(text("SELECT to_regclass('batchtask.batchtask_rebuild')")).scalar() is None
+
+
+def test_a_rebuild_while_projectors_work_loses_no_news(store: EventStore, engine: Engine) -> None:
+    histories = [history_of(FULL, owner) for owner in range(100)]
+    keep(store, histories)
+    histories = stored(store, histories)
+    ended = threading.Event()
+
+    def rebuild() -> None:
+        while not ended.is_set():
+            Rebuild(engine).run()
+
+    rebuilding = threading.Thread(target=rebuild)
+    rebuilding.start()
+    projector = Projector(engine)
+    for version in range(max(map(len, histories))):
+        projector.project(event for events in histories for event in events[version : version + 1])
+    ended.set()
+    rebuilding.join()
+
+    assert_rows_are_folds(engine, histories)
+
+
+def test_the_time_of_the_last_start_is_local_time_of_the_database(store: EventStore, engine: Engine) -> None:
+    histories = [history_of([0], 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+
+    Projector(engine).project(events)
+
+    [row] = rows(engine, [events[0].task_id]).values()
+    with engine.connect() as connection:
+        zone = connection.execute(text("SELECT current_setting('TimeZone')")).scalar_one()
+        local = connection.execute(select(func.timezone(zone, events[1].occurred_at))).scalar_one()
+    assert isinstance(row["laststarted"], datetime)
+    assert row["laststarted"] == local
