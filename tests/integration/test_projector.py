@@ -270,7 +270,7 @@ def test_a_rebuild_mends_rows_and_keeps_numbers(store: EventStore, engine: Engin
         connection.execute(batchtask.delete().where(batchtask.c.task_id == missing))
         connection.execute(batchtask.update().where(batchtask.c.task_id == different).values(response="wrong"))
         values = {**before[missing], "task_id": orphaned, "batchtask_id": 2**31 - 1}
-        connection.execute(batchtask.insert().values({name: values[name] for name in batchtask.columns.keys()})  # noqa: SIM118 - no dict)
+        connection.execute(batchtask.insert().values({column.name: values[column.name] for column in batchtask.c}))
 
     rebuilt = Rebuild(engine).run()
 
