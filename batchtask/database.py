@@ -6,12 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
 
 #: The newest migration under alembic/versions; a test holds it to be true.
 SCHEMA_REVISION = "0002"
+
+# Codes: https://www.postgresql.org/docs/current/errcodes-appendix.html
+_NO_TABLE = {"42P01", "3F000"}
+#: Insufficient privilege; read-only transaction, as on a standby after a failover. Every write meets them.
+_REFUSES_ALL = {"42501", "25006"}
+#: "Program limit exceeded": the driver calls it operational, and yet it is for what was to be written.
+_LIMIT_OF_CONTENT = "54"
 
 
 def make_engine(url: str, *, pool_size: int = 5) -> Engine:
@@ -36,19 +43,19 @@ def database_errors() -> Iterator[None]:
     """Turn the driver's errors into ours.
 
     Raises:
-        StoreUnavailable: The server is away, refuses the login, or the connection broke.
+        StoreUnavailable: The server is away, refuses the login or the right, only reads, or the connection broke.
         SchemaMissing: A table is not there.
+        DBAPIError: What was to be written is at fault, or the statement: trying again will not help.
     """
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise StoreUnavailable(_first_line(error)) from error
-    except ProgrammingError as error:
-        if "UndefinedTable" in type(error.orig).__name__ or "InvalidSchemaName" in type(error.orig).__name__:
-            raise SchemaMissing("nothing", SCHEMA_REVISION) from error
-        raise
     except DBAPIError as error:
-        if error.connection_invalidated:
+        code = getattr(error.orig, "sqlstate", None) or ""
+        if code in _NO_TABLE:
+            raise SchemaMissing("nothing", SCHEMA_REVISION) from error
+        if error.connection_invalidated or code in _REFUSES_ALL:
+            raise StoreUnavailable(_first_line(error)) from error
+        if isinstance(error, OperationalError | InterfaceError) and not code.startswith(_LIMIT_OF_CONTENT):
             raise StoreUnavailable(_first_line(error)) from error
         raise
 

@@ -18,7 +18,7 @@ from batchtask import upcasters
 from batchtask.errors import MalformedMessage, MessageError
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import uuid7
-from batchtask.messages import AwareDatetime, Command, SubmitTask
+from batchtask.messages import AwareDatetime, Command, SubmitTask, require_storable_time
 
 CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
@@ -45,6 +45,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __post_init__(self) -> None:
         if self.specversion != SPECVERSION:
             raise ValueError(f"CloudEvents specversion {self.specversion!r} is not {SPECVERSION}")
+        require_storable_time(self.time)
 
 
 class CommandMessage(msgspec.Struct, frozen=True):

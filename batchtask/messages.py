@@ -14,6 +14,8 @@ from batchtask.identifiers import BatchId, TaskId
 Int16 = Annotated[int, msgspec.Meta(ge=-(2**15), lt=2**15)]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), lt=2**31)]
 AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
+#: At their very ends Python's and PostgreSQL's calendars differ: one such time and a table can be read no more.
+FIRST_YEAR, LAST_YEAR = 2, 9998
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=254)]
 
 
@@ -33,6 +35,9 @@ class SubmitTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     details_record: Int32 | None = None  #: id of that row
     batch_id: UUID | None = None  #: what was submitted together
     correlation_id: UUID | None = None  #: the whole conversation; None = this task began it
+
+    def __post_init__(self) -> None:
+        require_storable_time(self.submitted_at)
 
     @property
     def id(self) -> TaskId:
@@ -57,3 +62,13 @@ class CancelTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 Command = SubmitTask | CancelTask
+
+
+def require_storable_time(at: datetime) -> None:
+    """Hold that a database keeps a time, and gives it back, in whatever time zone.
+
+    Raises:
+        ValueError: It does not.
+    """
+    if not FIRST_YEAR <= at.year <= LAST_YEAR:
+        raise ValueError(f"the year {at.year} is out of range")

@@ -19,6 +19,9 @@ from batchtask.identifiers import TaskId, uuid7
 from batchtask.tables import dead_letter
 from projections.decisions import Decisions
 
+#: AMQP's own limit. A publisher may claim any name, and an index entry has to fit a page.
+LONGEST_QUEUE_NAME = 255
+
 
 class DeadLetters:
     """Records dead letters, so that settling them loses nothing."""
@@ -47,7 +50,7 @@ class DeadLetters:
         return {
             "message_id": delivery.message_id.replace("\0", "�") or str(uuid7()),
             "task_id": _task_id(delivery.body),
-            "queue": queue.replace("\0", "�"),
+            "queue": queue.replace("\0", "�")[:LONGEST_QUEUE_NAME],
             "reason": reason.replace("\0", "�"),
             "body": delivery.body,
         }

@@ -85,8 +85,10 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     async with deps.slots:
         holding.started = True
         began = loop.time()
-        yield deps.consumer.holds(holding.delivery) and not deps.draining
-        deps.prefetch.slot_held(loop.time() - began)
+        granted = deps.consumer.holds(holding.delivery) and not deps.draining
+        yield granted
+        if granted:  # what was given back holds a slot for no time at all: that says nothing about tasks
+            deps.prefetch.slot_held(loop.time() - began)
 
 
 def read(delivery: Delivery, deps: Deps) -> ClaimRequest:

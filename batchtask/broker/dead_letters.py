@@ -32,8 +32,10 @@ def reason_and_queue(delivery: Delivery) -> tuple[str, str]:
     headers = delivery.headers
     if REASON_HEADER in headers:
         return str(headers[REASON_HEADER]), str(headers.get(QUEUE_HEADER, ""))
-    deaths = headers.get("x-death") or [{}]
-    reason = str(deaths[0].get("reason", "unknown"))
+    deaths = headers.get("x-death")
+    # Whoever publishes may have put anything there.
+    death = deaths[0] if isinstance(deaths, list) and deaths and isinstance(deaths[0], dict) else {}
+    reason = str(death.get("reason", "unknown"))
     if reason == "delivery_limit":
         reason = "The message was given back too often: whoever took it died or lost its connection each time."
-    return reason, str(deaths[0].get("queue", ""))
+    return reason, str(death.get("queue", ""))

@@ -53,7 +53,8 @@ def topology(as_json: AsJson = False) -> None:
 
 
 def dead(
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 100, as_json: AsJson = False
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=100_000)] = 100,
+    as_json: AsJson = False,
 ) -> None:
     """Show messages that were set aside, and why."""
     with queries() as found:

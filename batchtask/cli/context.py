@@ -14,10 +14,14 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from batchtask.database import make_engine
-from batchtask.errors import SettingsError
+from batchtask.errors import SettingsError, TaskNotFound
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
 from projections.queries import Queries
+
+#: What the numbers of tasks and associates are in the database.
+SMALLEST_INTEGER, LARGEST_INTEGER = -(2**31), 2**31 - 1
+UUID_DIGITS = 32
 
 out = Console(highlight=False)
 
@@ -50,9 +54,13 @@ def read_key(text: str) -> TaskId | int:
 
     Raises:
         SettingsError: It is neither.
+        TaskNotFound: It is a number, larger than any task can have.
     """
-    if text.isdigit():
-        return int(text)
+    if text.isdecimal() and len(text) < UUID_DIGITS:
+        number = int(text)
+        if number > LARGEST_INTEGER:
+            raise TaskNotFound(text)
+        return number
     try:
         return TaskId(UUID(text))
     except ValueError:

@@ -11,7 +11,17 @@ import typer
 
 from batchtask import upcasters
 from batchtask.cli import render
-from batchtask.cli.context import AsJson, TaskKey, find_task_id, out, print_json, queries, read_key
+from batchtask.cli.context import (
+    LARGEST_INTEGER,
+    SMALLEST_INTEGER,
+    AsJson,
+    TaskKey,
+    find_task_id,
+    out,
+    print_json,
+    queries,
+    read_key,
+)
 from batchtask.cli.exits import Exit
 from batchtask.cli.watching import watch_tasks
 from batchtask.errors import SettingsError
@@ -19,6 +29,12 @@ from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
 from projections.queries import TaskFilter
 from projections.rows import State
+
+Owner = Annotated[
+    int | None, typer.Option(help="Only tasks of this associate.", min=SMALLEST_INTEGER, max=LARGEST_INTEGER)
+]
+#: More at a time belongs into a program of one's own, with `submit_many`, and into a database client.
+MOST_TASKS, MOST_ROWS = 100_000, 100_000
 
 Timeout = Annotated[float | None, typer.Option(help="Give up waiting after this many seconds.")]
 
@@ -29,7 +45,7 @@ def submit(
     parameters_json: Annotated[str | None, typer.Option("--parameters", help="All of them as a JSON object.")] = None,
     description: Annotated[str, typer.Option(help="What the user reads beside the progress bar.")] = "",
     owner: Annotated[int, typer.Option(help="Associate id of the user; 0 = system.")] = 0,
-    count: Annotated[int, typer.Option(help="Submit this many of it.", min=1)] = 1,
+    count: Annotated[int, typer.Option(help="Submit this many of it.", min=1, max=MOST_TASKS)] = 1,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has finished.")] = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
@@ -55,10 +71,10 @@ def submit(
 
 def status(
     task: Annotated[str | None, typer.Argument(help="One task's id or number; none = a list.")] = None,
-    owner: Annotated[int | None, typer.Option(help="Only tasks of this associate.")] = None,
+    owner: Owner = None,
     state: Annotated[str | None, typer.Option(help="New, Started, Succeeded or Failed.")] = None,
     name: Annotated[str | None, typer.Option(help="Only tasks of this definition.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=MOST_ROWS)] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show one task, or the newest ones."""
@@ -74,13 +90,13 @@ def status(
 
 def watch(
     tasks: Annotated[list[str] | None, typer.Argument(help="Ids or numbers; none = all that are open now.")] = None,
-    owner: Annotated[int | None, typer.Option(help="Only tasks of this associate.")] = None,
+    owner: Owner = None,
     timeout: Timeout = None,
 ) -> None:
     """Show progress bars until all tasks have finished."""
     with queries() as found:
         if tasks:
-            task_ids = [find_task_id(found, task) for task in tasks]
+            task_ids = list(dict.fromkeys(find_task_id(found, task) for task in tasks))
         else:
             wanted = TaskFilter(owner=owner, states=(State.New, State.Aquired, State.Started), limit=30)
             task_ids = [TaskId(row.task_id) for row in found.tasks(wanted)]

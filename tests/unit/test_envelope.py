@@ -21,7 +21,7 @@ AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 text = st.text(max_size=8)
-moments = st.datetimes(min_value=datetime(1970, 1, 1), timezones=st.just(UTC))
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC))
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none()
     | st.booleans()
@@ -107,6 +107,11 @@ def test_fields_of_a_newer_release_are_ignored() -> None:
         ({"data": {"task_id": str(TASK), "name": "", "submitted_at": "2026-01-02T03:04:05Z"}}, MalformedMessage),
         ({"data": {"task_id": str(TASK), "name": "n", "submitted_at": "2026-01-02T03:04:05"}}, MalformedMessage),
         ({"subject": None}, MalformedMessage),
+        ({"time": "9999-12-31T23:59:59-14:00"}, MalformedMessage),
+        (
+            {"data": {"task_id": str(TASK), "name": "n", "submitted_at": "0001-01-01T00:00:00+14:00"}},
+            MalformedMessage,
+        ),
     ],
 )
 def test_a_command_that_is_not_ours_is_poison(changes: dict[str, Any], error: type[MessageError]) -> None:

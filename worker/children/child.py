@@ -137,5 +137,12 @@ def _death(exitcode: int | None) -> str:
     if exitcode is None:
         return "the process closed its link"
     if exitcode < 0:
-        return f"the process was ended by {signal.Signals(-exitcode).name}"
+        return f"the process was ended by {_signal_name(-exitcode)}"
     return f"the process ended with exit code {exitcode}"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # most real-time signals have none
+        return f"signal {number}"

@@ -113,7 +113,7 @@ class ChildPool:
             while True:
                 try:
                     return await Child.start(self._context, self._settings)
-                except OSError as error:
+                except (OSError, EOFError) as error:  # EOFError: the fork server died; the next try starts another
                     logger.warning("child cannot start", extra={"reason": str(error)})
                     await asyncio.sleep(START_PAUSE_SECONDS)
         except BaseException:

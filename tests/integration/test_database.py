@@ -1,0 +1,51 @@
+"""Which failures of the database are waited out, and which are the fault of what was to be written."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from batchtask.database import database_errors
+from batchtask.errors import SchemaMissing, StoreUnavailable
+
+
+def run(engine: Engine, *statements: str) -> None:
+    with database_errors(), engine.connect() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        # A standby after a failover, and rights taken away: every task would meet them, so none is at fault.
+        ("SET TRANSACTION READ ONLY", "DELETE FROM batchtask.log_line"),
+        ("CREATE ROLE nobody_much", "SET LOCAL ROLE nobody_much", "SELECT FROM batchtask.event"),
+        ("SELECT pg_terminate_backend(pg_backend_pid())",),
+    ],
+    ids=["read only", "no rights", "connection broken"],
+)
+def test_what_every_write_meets_is_waited_out(engine: Engine, statements: tuple[str, ...]) -> None:
+    with pytest.raises(StoreUnavailable):
+        run(engine, *statements)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 99999999999::int",
+        # The driver calls this operational; waiting for it to pass would never end.
+        "CREATE TEMPORARY TABLE t AS SELECT string_agg(md5(n::text), '') AS a FROM generate_series(1, 400) n;"
+        "CREATE INDEX ON t (a)",
+    ],
+    ids=["number out of range", "too long for an index"],
+)
+def test_content_that_does_not_fit_is_not_waited_out(engine: Engine, statement: str) -> None:
+    with pytest.raises(DBAPIError):
+        run(engine, statement)
+
+
+def test_a_missing_table_asks_for_a_migration(engine: Engine) -> None:
+    with pytest.raises(SchemaMissing):
+        run(engine, "SELECT FROM batchtask.nothing_of_this_name")
