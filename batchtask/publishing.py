@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -83,8 +83,11 @@ async def publish_all(
     }
     silence = ""
     try:
-        async with asyncio.timeout(deadline_seconds):
-            await _publish_rounds(publisher, messages, failed)
+        async with asyncio.timeout(deadline_seconds) as limit:
+            loop = asyncio.get_running_loop()
+            await _publish_rounds(
+                publisher, messages, failed, lambda: limit.reschedule(loop.time() + deadline_seconds)
+            )
     except TimeoutError:
         silence = await publisher.silence()
     except Closed as error:
@@ -92,11 +95,13 @@ async def publish_all(
     return {index: _late(error, silence) for index, error in failed.items()}
 
 
-async def _publish_rounds(publisher: Publishes, messages: Sequence[Message], failed: dict[int, PublishError]) -> None:
+async def _publish_rounds(
+    publisher: Publishes, messages: Sequence[Message], failed: dict[int, PublishError], progressed: Callable[[], None]
+) -> None:
     todo = list(failed)
     for count in itertools.count():
         await publisher.wait_usable()
-        await _publish_once(publisher, {index: _copy(messages[index], count) for index in todo}, failed)
+        await _publish_once(publisher, {index: _copy(messages[index], count) for index in todo}, failed, progressed)
         # What has no queue will have none the next time either.
         todo = [index for index, error in failed.items() if not isinstance(error, PublishReturned)]
         if not todo:
@@ -105,14 +110,20 @@ async def _publish_rounds(publisher: Publishes, messages: Sequence[Message], fai
 
 
 async def _publish_once(
-    publisher: Publishes, messages: Mapping[int, Message], failed: dict[int, PublishError]
+    publisher: Publishes,
+    messages: Mapping[int, Message],
+    failed: dict[int, PublishError],
+    progressed: Callable[[], None],
 ) -> None:
     sent: list[tuple[int, asyncio.Future[None]]] = []
     try:
         for count, (index, message) in enumerate(messages.items(), 1):
             sent.append((index, publisher.publish(message)))
             if publisher.in_flight >= WINDOW:
-                await asyncio.wait({sent[-WINDOW // 2][1]} if len(sent) > WINDOW else {sent[0][1]})
+                awaited = sent[-WINDOW // 2][1] if len(sent) > WINDOW else sent[0][1]
+                await asyncio.wait({awaited})
+                if awaited.exception() is None:
+                    progressed()
             elif count % TURN == 0:
                 await asyncio.sleep(0)
         await asyncio.wait([future for _, future in sent])

@@ -22,8 +22,6 @@ from batchtask.publishing import Message, Publishes, publish_all
 from batchtask.topology import CANCEL_KEY, COMMANDS, SUBMIT_KEY
 
 SOURCE = f"/batchtask/producer/{socket.gethostname()}/{os.getpid()}"
-#: Added to the deadline of `submit_many` for each message: a hundredth of the rate measured, against a hang only.
-SECONDS_PER_MESSAGE = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +76,8 @@ async def publish(publisher: Publishes, submissions: Sequence[Submission], *, su
         SubmitManyFailed: What happened to some of many.
         TopologyMismatch: The broker has other queues than ours.
     """
-    deadline_seconds = submit_seconds + SECONDS_PER_MESSAGE * (len(submissions) - 1)
     messages = [_message(submission) for submission in submissions]
-    failed = await publish_all(publisher, messages, deadline_seconds=deadline_seconds)
+    failed = await publish_all(publisher, messages, deadline_seconds=submit_seconds)
     if failed and len(submissions) == 1:
         raise failed[0]
     if failed:

@@ -33,7 +33,7 @@ T = TypeVar("T")
 PREFETCH = 1000
 DEAD_PREFETCH = 100
 #: Under load, least pause between two transactions, so that each carries more; a lone event is projected at once.
-LINGER_SECONDS = 0.01
+LINGER_SECONDS = 0.02
 #: Pause between two tries while the database is away. A guess.
 DATABASE_PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 30.0

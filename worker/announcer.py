@@ -18,7 +18,7 @@ from batchtask.topology import COMMANDS, EVENTS, EVENTS_KEY, SUBMIT_KEY
 #: Events in one message. Bounds the message at some 100 KiB for ordinary events.
 EVENTS_PER_MESSAGE = 200
 #: Under load, least pause between two messages, so that each carries more.
-LINGER_SECONDS = 0.003
+LINGER_SECONDS = 0.01
 #: A publish is tried for this long before it begins anew; it is never given up.
 ROUND_SECONDS = 30.0
 

@@ -42,7 +42,7 @@ Result = TypeVar("Result")
 #: Children kept warm while nothing runs: one for each core of a small machine.
 WARM_CHILDREN = 2
 #: Under load, least pauses between two statements, so that each carries more; nothing waits on an idle worker.
-CLAIM_LINGER_SECONDS, RECORD_LINGER_SECONDS = 0.001, 0.002
+CLAIM_LINGER_SECONDS, RECORD_LINGER_SECONDS = 0.002, 0.004
 #: Pause between two tries while the database is away. A guess: short, because tasks wait for it.
 DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.

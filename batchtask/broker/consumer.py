@@ -16,7 +16,7 @@ from batchtask.broker.connection import Connection, Lost
 from batchtask.topology import TOPOLOGY, Exchange, Topology
 
 #: Acknowledgements gather for this long. Measured: each frame costs the broker more than it costs us.
-LINGER_SECONDS = 0.003
+LINGER_SECONDS = 0.005
 
 
 @dataclass(frozen=True, slots=True)

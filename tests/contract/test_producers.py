@@ -435,6 +435,23 @@ class Flood:
         assert self.failed
 
 
+def more_requests(count: int) -> list[TaskRequest]:
+    return [TaskRequest(name="noop") for _ in range(count)]
+
+
+def submit_until_confirmed(producer: Submitter, requests: Sequence[TaskRequest]) -> set[TaskId]:
+    """Do what the error says: submit again what was not confirmed, until all of it is."""
+    confirmed: set[TaskId] = set()
+    deadline = time.monotonic() + HANG_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return confirmed | set(producer.submit_many(requests))
+        except SubmitManyFailed as error:
+            confirmed |= set(error.confirmed)
+            requests = [request for request in requests if request.task_id in error.failed]
+    raise AssertionError(f"{len(requests)} tasks were never confirmed")
+
+
 def test_an_alarm_and_a_kill_of_the_broker_lose_nothing_that_was_confirmed(own_broker: RabbitMQ) -> None:
     own_broker.configuration = "vm_memory_high_watermark.absolute = 1MB"
     own_broker.start()
@@ -464,7 +481,7 @@ def test_an_alarm_and_a_kill_of_the_broker_lose_nothing_that_was_confirmed(own_b
 
         # It comes back while they submit the rest.
         again = [
-            threads.submit(producer.submit_many, [*flood.failed, *(TaskRequest(name="noop") for _ in range(2000))])
+            threads.submit(submit_until_confirmed, producer, [*flood.failed, *more_requests(2000)])
             for producer, flood in zip(producers, floods, strict=True)
         ]
         own_broker.start()
