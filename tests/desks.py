@@ -14,7 +14,7 @@ from batchtask.store import Append, EventStore
 from batchtask.task import Intention, RecordOutcome, Report, decide
 from worker.claims import ClaimDesk, ClaimRequest
 from worker.lease import Lease, Refused
-from worker.records import Recorded, RecordDesk, RecordRequest
+from worker.records import RecordDesk, Recorded, RecordRequest
 
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

@@ -21,7 +21,7 @@ from batchtask.store import EventStore
 from batchtask.task import RecordOutcome, Report, RequestCancel
 from tests.desks import AnswersLost, Desks, bodies, command, kinds, somebody_decides
 from worker.lease import Lease
-from worker.records import Recorded, RecordDesk, RecordRequest
+from worker.records import RecordDesk, Recorded, RecordRequest
 
 OUTCOMES: list[Outcome] = [
     Succeeded(response="done"),
