@@ -12,6 +12,8 @@ from typing import Any
 from batchtask.errors import SettingsError
 
 PREFIX = "BATCHTASK_"
+#: A deadline is a date: `inf` has none.
+LONGEST_TIMEOUT_SECONDS = 366 * 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +95,8 @@ def _read_value(
 def _relations(settings: Settings) -> list[str]:
     checks = {
         "BATCHTASK_MAX_TASKS must be from 1 to 1000": 1 <= settings.max_tasks <= 1000,
-        "BATCHTASK_TASK_TIMEOUT must be -1 (no limit) or more than 0": settings.task_timeout == -1
-        or settings.task_timeout > 0,
+        "BATCHTASK_TASK_TIMEOUT must be -1 (no limit), or more than 0 and at most a year": settings.task_timeout == -1
+        or 0 < settings.task_timeout <= LONGEST_TIMEOUT_SECONDS,
         "BATCHTASK_DRAIN_SECONDS must not be negative": settings.drain_seconds >= 0,
         "BATCHTASK_HEARTBEAT_SECONDS must be more than 0": settings.heartbeat_seconds > 0,
         "BATCHTASK_SUBMIT_SECONDS must be more than 0": settings.submit_seconds > 0,

@@ -141,6 +141,7 @@ class Preparer:
             raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
         parameters = msgspec.json.decode(encoded, type=dict[str, Any])
         definition.check_parameters(parameters)
+        _require_portable(request.name, parameters)
         _require_storable(request.name, parameters)
         return parameters
 
@@ -180,6 +181,14 @@ def _require_storable(name: str, fields: Mapping[str, Any]) -> None:
     for field_name, value in fields.items():
         if _holds_nul(value):
             raise InvalidParameters(name, f"`{field_name}` holds a NUL character, which a database cannot keep")
+
+
+def _require_portable(name: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse numbers that the way from a worker to its child does not carry: over 64 bits."""
+    try:
+        msgspec.msgpack.encode(parameters)
+    except OverflowError as error:
+        raise InvalidParameters(name, str(error)) from error
 
 
 def _holds_nul(value: object) -> bool:

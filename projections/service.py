@@ -15,7 +15,7 @@ from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Message, Publisher, publish_all
 from batchtask.broker.dead_letters import dead_letter
 from batchtask.database import make_engine, require_schema
-from batchtask.errors import MessageError, StoreUnavailable, TaskNotFound
+from batchtask.errors import MessageError, SchemaMissing, StoreUnavailable, TaskNotFound
 from batchtask.events import CancelRequested, RecordedEvent
 from batchtask.settings import Settings
 from batchtask.store import EventStore
@@ -144,6 +144,8 @@ class Projections:
                 news += self._decisions.cancel(command)
             except TaskNotFound:
                 self._note_early(delivery, applied)
+            else:
+                self._early.pop((delivery.epoch, delivery.tag), None)
         if news:
             self._projector.project(news)
         applied.wishes = [event for event in news if isinstance(event.body, CancelRequested)]
@@ -183,8 +185,8 @@ class Projections:
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._thread, function, deliveries)
-            except StoreUnavailable as error:
-                logger.warning("database away", extra={"reason": error.cause})
+            except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
+                logger.warning("database away", extra={"reason": str(error)})
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
 
     async def _publish(self, messages: Sequence[Message]) -> None:

@@ -15,7 +15,8 @@ from batchtask.identifiers import uuid7
 from batchtask.messages import SubmitTask
 from batchtask.topology import COMMANDS, EVENTS, EVENTS_KEY, SUBMIT_KEY
 
-#: Events in one message. Bounds the message at some 100 KiB for ordinary events.
+#: Events in one message. Some 100 KiB for ordinary events, and with the largest parameters still below the 16 MiB
+#: that a broker takes: https://www.rabbitmq.com/docs/configure#config-items
 EVENTS_PER_MESSAGE = 200
 #: Under load, least pause between two messages, so that each carries more.
 LINGER_SECONDS = 0.01
@@ -63,8 +64,14 @@ class Announcer:
         await self._publish([message])
 
     async def _publish_news(self, batches: Sequence[Sequence[RecordedEvent]]) -> list[Exception | None]:
+        # A finished task is announced with its whole stream, which may be long.
         events = [event for batch in batches for event in batch]
-        message = Message(
+        starts = range(0, len(events), EVENTS_PER_MESSAGE)
+        await self._publish([self._message(events[start : start + EVENTS_PER_MESSAGE]) for start in starts])
+        return [None] * len(batches)
+
+    def _message(self, events: Sequence[RecordedEvent]) -> Message:
+        return Message(
             exchange=EVENTS.name,
             routing_key=EVENTS_KEY,
             body=envelope.encode_events(events, source=self._source),
@@ -72,8 +79,6 @@ class Announcer:
             type="events",
             content_type=envelope.BATCH_CONTENT_TYPE,
         )
-        await self._publish([message])
-        return [None] * len(batches)
 
     async def _publish(self, messages: Sequence[Message]) -> None:
         while failed := await publish_all(self._publisher, messages, deadline_seconds=ROUND_SECONDS):

@@ -18,6 +18,9 @@ SELECT * FROM json_to_recordset(%s::json)
     AS row (task_id uuid, attempt int, logged_at timestamptz, level smallint, text text)
 """
 
+#: Task code may use levels of its own; the column is a small integer.
+LARGEST_LEVEL = 2**15 - 1
+
 
 class Line(msgspec.Struct, frozen=True):
     """One line that an attempt logged."""
@@ -30,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
 
     @classmethod
     def at(cls, task_id: UUID, attempt: int, logged_at: float, level: int, text: str) -> Line:
-        return cls(task_id, attempt, datetime.fromtimestamp(logged_at, UTC), level, text)
+        return cls(task_id, attempt, datetime.fromtimestamp(logged_at, UTC), min(level, LARGEST_LEVEL), text)
 
 
 class Logbook:

@@ -18,7 +18,7 @@ from batchtask.broker import Consumer, Delivery, Publisher
 from batchtask.database import make_engine, require_schema
 from batchtask.definition_rows import save_definitions
 from batchtask.definitions import Registry
-from batchtask.errors import MalformedMessage, StoreUnavailable
+from batchtask.errors import MalformedMessage, SchemaMissing, StoreUnavailable
 from batchtask.identifiers import TaskId, uuid7
 from batchtask.settings import Settings
 from batchtask.store import EventStore
@@ -231,6 +231,9 @@ class Worker:
         except StoreUnavailable:
             for line in lines:
                 self._deps.logbook.add(line)
+        except Exception:
+            # One line that cannot be kept must not end this loop, and with it the log of every task.
+            logger.exception("log lines lost", extra={"lines": len(lines)})
 
     def _batched(
         self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], linger_seconds: float
@@ -248,8 +251,8 @@ class Worker:
         while True:
             try:
                 return await asyncio.get_running_loop().run_in_executor(self._threads, function, items)
-            except StoreUnavailable as error:
-                logger.warning("database away", extra={"reason": error.cause})
+            except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
+                logger.warning("database away", extra={"reason": str(error)})
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
             except Exception as error:
                 if len(items) == 1:

@@ -65,6 +65,7 @@ class Consumer:
         self._window = AcknowledgementWindow()
         self._epoch = 0
         self._tag: str | None = None
+        self._stopped = False
         self._flush_planned = False
 
     async def start(self) -> None:
@@ -77,7 +78,11 @@ class Consumer:
         await self.connection.close()
 
     async def stop_deliveries(self) -> None:
-        """Ask for nothing more; what was delivered can still be settled."""
+        """Ask for nothing more, not even on a new connection; what was delivered can still be settled."""
+        self._stopped = True
+        await self._unsubscribe()
+
+    async def _unsubscribe(self) -> None:
         tag, self._tag = self._tag, None
         if tag is not None and self.connection.usable:
             try:
@@ -117,7 +122,7 @@ class Consumer:
         if self._tag is None or not self.connection.usable:
             return
         with contextlib.suppress(Lost):
-            await self.stop_deliveries()
+            await self._unsubscribe()
             await self._subscribe()
 
     @property
@@ -132,6 +137,8 @@ class Consumer:
         await self._subscribe()
 
     async def _subscribe(self) -> None:
+        if self._stopped:
+            return
         channel, call = self.connection.channel, self.connection.call
         await call(channel.basic_qos, prefetch_count=self._prefetch)
         answer = await call(channel.basic_consume, self._queue, self._on_message)

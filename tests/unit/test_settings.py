@@ -58,6 +58,7 @@ def test_all_problems_are_told_together() -> None:
         ("TASK_TIMEOUT", "0"),
         ("TASK_TIMEOUT", "-2"),
         ("TASK_TIMEOUT", "nan"),
+        ("TASK_TIMEOUT", "inf"),
         ("DRAIN_SECONDS", "-1"),
         ("DRAIN_SECONDS", "nan"),
         ("HEARTBEAT_SECONDS", "0"),
