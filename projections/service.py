@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -37,9 +36,12 @@ LINGER_SECONDS = 0.02
 #: Pause between two tries while the database is away. A guess.
 DATABASE_PAUSE_SECONDS = 0.5
 PUBLISH_SECONDS = 30.0
-#: A wish to cancel may overtake its submission, which another projections process has in hand; then it waits a little
-#: and is tried again. The whole is a guess: time enough for that process to die and its messages to come back.
-EARLY_PAUSE_SECONDS, EARLY_TRIES = 0.1, 300
+#: A wish to cancel may overtake its submission, which another projections process has in hand; then it is tried again
+#: after pauses that double. Half a minute in all is a guess: time enough for that process to die and its messages to
+#: come back.
+EARLY_PAUSE_SECONDS, EARLY_LONGEST_PAUSE_SECONDS, EARLY_TRIES = 0.1, 3.0, 14
+#: No more of them are kept waiting: the rest of the prefetch is for news.
+MOST_EARLY = PREFETCH // 4
 
 
 @dataclass
@@ -48,7 +50,7 @@ class _Applied:
 
     poison: list[tuple[Delivery, MessageError]] = field(default_factory=list)
     wishes: list[RecordedEvent] = field(default_factory=list)  #: to cancel, that workers must hear of
-    early: list[Delivery] = field(default_factory=list)  #: to be tried again
+    early: list[tuple[Delivery, float]] = field(default_factory=list)  #: to be tried again, in so many seconds
 
 
 class Projections:
@@ -67,7 +69,7 @@ class Projections:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
         self._publisher = Publisher(settings.amqp_url, role="projections news")
         self._news = Batcher(self._project, largest=PREFETCH, linger_seconds=LINGER_SECONDS)
-        self._early: Counter[tuple[int, int]] = Counter()  # deliveries that were too early → how often
+        self._early: dict[tuple[int, int], int] = {}  # deliveries that wait for their submission → tries so far
         self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
         self._news_consumer = Consumer(
             settings.amqp_url,
@@ -126,11 +128,12 @@ class Projections:
             applied = _Applied(poison=[(deliveries[0], MessageError(f"cannot be projected: {error}"))])
         await self._publish([_control(event) for event in applied.wishes])
         await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in applied.poison])
+        waiting = {(delivery.epoch, delivery.tag) for delivery, _ in applied.early}
         for delivery in deliveries:
-            if delivery not in applied.early:
+            if (delivery.epoch, delivery.tag) not in waiting:
                 self._news_consumer.settle(delivery)
-        for delivery in applied.early:
-            asyncio.get_running_loop().call_later(EARLY_PAUSE_SECONDS, _take, self._news, delivery)
+        for delivery, pause in applied.early:
+            asyncio.get_running_loop().call_later(pause, _take, self._news, delivery)
         return [None] * len(deliveries)
 
     def _apply(self, deliveries: Sequence[Delivery]) -> _Applied:
@@ -153,11 +156,12 @@ class Projections:
 
     def _note_early(self, delivery: Delivery, applied: _Applied) -> None:
         place = (delivery.epoch, delivery.tag)
-        self._early[place] += 1
-        if self._early[place] < EARLY_TRIES:
-            applied.early.append(delivery)
+        tries = self._early.pop(place, 0) + 1
+        if tries <= EARLY_TRIES and len(self._early) < MOST_EARLY:
+            self._early[place] = tries
+            pause = min(EARLY_PAUSE_SECONDS * 2 ** (tries - 1), EARLY_LONGEST_PAUSE_SECONDS)
+            applied.early.append((delivery, pause))
             return
-        del self._early[place]
         applied.poison.append((delivery, MessageError("The task to cancel was never submitted.")))
 
     async def _bury(self, deliveries: Sequence[Delivery]) -> list[None]:
