@@ -60,13 +60,14 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
         if not granted:
             return True  # nothing was begun; the broker gives the message to somebody
         claim = await deps.claim(as_held(request, holding))  # a second holder is refused here
-        if isinstance(claim, Refused):
-            await deps.announcer.announce(claim.news)
-            deps.consumer.settle(holding.delivery)
-            return True
-        running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
-        outcome = await perform(running, deps)  # the only step that runs task code
-        recorded = await record(running, outcome, deps)  # the commit point
+        if isinstance(claim, Lease):
+            running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
+            outcome = await perform(running, deps)  # the only step that runs task code
+    if isinstance(claim, Refused):
+        await deps.announcer.announce(claim.news)
+        deps.consumer.settle(holding.delivery)
+        return True
+    recorded = await record(running, outcome, deps)  # the commit point
     _log_attempt(running, outcome)
     if recorded is None:
         # Another holder came between, by a redelivery. If the message is ours again, that one is dead: claim anew.
