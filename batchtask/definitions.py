@@ -151,7 +151,17 @@ def task(
 
     The annotation of the second argument is the parameters' schema: a `msgspec.Struct`. Times are in seconds.
     A function with only `context` takes no parameters.
+
+    Raises:
+        ValueError: A time is negative, or more than the original's columns hold.
     """
+    for what, seconds in {
+        "timeout": timeout,
+        "start_interval": start_interval,
+        "minimum_sleep_time": minimum_sleep_time,
+    }.items():
+        if not 0 <= seconds < 2**31:
+            raise ValueError(f"{what} of task {name!r} must be from 0 to {2**31 - 1} seconds, not {seconds}")
 
     def define(function: TaskFunction) -> TaskDefinition:
         return TaskDefinition(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -57,10 +58,11 @@ class Projections:
     """Keeps `crm7.batchtask` true until told to stop. One event loop; the database work is done in a thread.
 
     Args:
-        settings: Uses `amqp_url` and `database_url`.
+        settings: Uses `amqp_url`, `database_url` and `drain_seconds`.
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._drain_seconds = settings.drain_seconds
         self._engine = make_engine(settings.require_database())
         self._decisions = Decisions(EventStore(self._engine), _now)
         self._projector = Projector(self._engine)
@@ -104,9 +106,11 @@ class Projections:
         await asyncio.gather(*(part.connection.failed() for part in parts))
 
     async def drain(self) -> None:
-        """Take nothing more and finish the batch in hand."""
+        """Take nothing more and finish the batch in hand, for as long as `drain_seconds` allow."""
         await asyncio.gather(self._news_consumer.stop_deliveries(), self._dead_consumer.stop_deliveries())
-        await asyncio.gather(self._news.idle(), self._dead.idle())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                await asyncio.gather(self._news.idle(), self._dead.idle())
 
     async def stop(self) -> None:
         """Close at once; what was not settled comes again to whoever follows."""

@@ -16,12 +16,15 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pika
+import pika.exceptions
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
 from batchtask.local import Services, add_virtual_host, delete_virtual_host, provide
 from batchtask.local.virtual_hosts import answers
+from batchtask.topology import TOPOLOGY
 from tests.system import System, running_system
 
 #: Taken once, before any test can change or see it.
@@ -58,6 +61,7 @@ def virtual_hosts(services: Services, management_url: str | None) -> Borrow:
     @contextmanager
     def borrow() -> Iterator[str]:
         if management_url is None:
+            _require_unused(services.amqp_url)
             yield services.amqp_url
             return
         name = f"test-{RUN}-{next(NUMBERS)}"
@@ -65,6 +69,22 @@ def virtual_hosts(services: Services, management_url: str | None) -> Borrow:
         delete_virtual_host(management_url, name)
 
     return borrow
+
+
+def _require_unused(amqp_url: str) -> None:
+    """Refuse to run on a virtual host that somebody lives in: the tests purge, poison and delete."""
+    with pika.BlockingConnection(pika.URLParameters(amqp_url)) as connection:
+        for queue in TOPOLOGY.queues:
+            try:
+                method = connection.channel().queue_declare(queue.name, passive=True).method
+            except pika.exceptions.ChannelClosedByBroker:
+                continue
+            if method.consumer_count or method.message_count:
+                pytest.exit(
+                    f"{queue.name} on the broker that BATCHTASK_AMQP_URL names is in use. Unset the variable, and "
+                    "the tests start a broker of their own; or enable its management plugin for virtual hosts.",
+                    returncode=2,
+                )
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,6 +24,15 @@ class ClaimRequest:
     redelivered: bool
     limit_seconds: float | None
     traceparent: str | None = None
+
+
+@dataclass(frozen=True)
+class FirstTries:
+    """What to append so that every task that nobody tried before is claimed."""
+
+    requests: dict[TaskId, ClaimRequest]
+    ensure: list[RecordedEvent]
+    appends: list[Append]
 
 
 class ClaimDesk:
@@ -48,14 +57,34 @@ class ClaimDesk:
         Raises:
             StoreUnavailable: Nothing is known; claim again.
         """
+        tries = self.first_tries(requests)
+        refused = self._store.append_many(tries.appends, ensure=tries.ensure)
+        return self.answers(requests, tries, refused)
+
+    def first_tries(self, requests: Sequence[ClaimRequest]) -> FirstTries:
+        """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
         at = self._now()
-        new = _first_tries(requests)
-        ensure = [first_event(request.command) for request in new.values()]
-        appends = {task_id: Append(task_id, 0, [self._start(request, at)], at) for task_id, request in new.items()}
-        refused = self._store.append_many(list(appends.values()), ensure=ensure)
+        new: dict[TaskId, ClaimRequest] = {}
+        for request in requests:
+            new.setdefault(request.command.id, request)
+        return FirstTries(
+            requests=new,
+            ensure=[first_event(request.command) for request in new.values()],
+            appends=[Append(task_id, 0, [self._start(request, at)], at) for task_id, request in new.items()],
+        )
+
+    def answers(
+        self, requests: Sequence[ClaimRequest], tries: FirstTries, refused: Set[TaskId]
+    ) -> list[Lease | Refused | Exception]:
+        """Grant what was appended, and decide on the rest by reading.
+
+        Raises:
+            StoreUnavailable: Nothing is known; claim again.
+        """
+        granted = {append.task_id: append for append in tries.appends if append.task_id not in refused}
         return [
-            self._grant(request, appends[request.command.id])
-            if request is new.get(request.command.id) and request.command.id not in refused
+            self._grant(request, granted[request.command.id])
+            if request is tries.requests[request.command.id] and request.command.id in granted
             else self._decide(request)
             for request in requests
         ]
@@ -126,11 +155,3 @@ class ClaimDesk:
             limit_seconds=request.limit_seconds,
             traceparent=request.traceparent,
         )
-
-
-def _first_tries(requests: Sequence[ClaimRequest]) -> dict[TaskId, ClaimRequest]:
-    """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
-    new: dict[TaskId, ClaimRequest] = {}
-    for request in requests:
-        new.setdefault(request.command.id, request)
-    return new

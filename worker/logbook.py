@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
@@ -20,6 +22,10 @@ SELECT * FROM json_to_recordset(%s::json)
 
 #: Task code may use levels of its own; the column is a small integer.
 LARGEST_LEVEL = 2**15 - 1
+
+
+#: Lines that wait at most, as many as are written in a moment. The database may be away for long.
+LARGEST = 20_000
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -42,13 +48,24 @@ class Logbook:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._lines: list[Line] = []
+        self._dropped: Counter[tuple[UUID, int]] = Counter()
 
     def add(self, line: Line) -> None:
-        self._lines.append(line)
+        """Keep a line; one that comes while too many wait is counted only."""
+        if len(self._lines) < LARGEST:
+            self._lines.append(line)
+        else:
+            self._dropped[line.task_id, line.attempt] += 1
 
     def take(self) -> list[Line]:
+        """Give all lines away, and say in the log of a task how many of its lines are missing."""
         lines, self._lines = self._lines, []
-        return lines
+        dropped, self._dropped = self._dropped, Counter()
+        now = datetime.now(UTC)
+        return lines + [
+            Line(task_id, attempt, now, logging.WARNING, f"{count} lines are missing here: too many at a time")
+            for (task_id, attempt), count in dropped.items()
+        ]
 
     def write(self, lines: Sequence[Line]) -> None:
         """Insert lines.

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from batchtask import task
 from batchtask.errors import LeaseLost, StoreError, StoreUnavailable
 from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
+from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cancelled, Lost
 from batchtask.store import Append, EventStore
 from worker.lease import Lease
@@ -55,19 +56,41 @@ class RecordDesk:
         Raises:
             StoreUnavailable: Not known whether it was written; recording again finds out.
         """
+        plain = self.plain(requests)
+        return self.answers(requests, plain, self._store.append_many(list(plain.values())))
+
+    def plain(self, requests: Sequence[RecordRequest]) -> dict[TaskId, Append]:
+        """What can be appended without reading, for each stream its requests joined."""
         at = self._now()
-        quick = _quick(requests)
-        appends = {
-            index: Append(request.lease.task_id, request.lease.version, _events(request), at)
-            for index, request in quick.items()
+        return {
+            task_id: Append(
+                task_id, of_task[0].lease.version, [event for one in of_task for event in _events(one)], at
+            )
+            for task_id, of_task in _joined(requests).items()
         }
-        refused = self._store.append_many(list(appends.values()))
+
+    def answers(
+        self, requests: Sequence[RecordRequest], plain: Mapping[TaskId, Append], refused: Set[TaskId]
+    ) -> list[Recorded | Exception]:
+        """Say what was recorded, and decide on the rest by reading.
+
+        Raises:
+            StoreUnavailable: Not known whether it was written; recording again finds out.
+        """
+        written = {
+            id(one) for task_id, of_task in _joined(requests).items() if task_id not in refused for one in of_task
+        }
         return [
-            self._done(requests[index], appends[index])
-            if index in appends and requests[index].lease.task_id not in refused
-            else self._decide(requests[index])
-            for index in range(len(requests))
+            self._written(request, plain[request.lease.task_id].occurred_at)
+            if id(request) in written
+            else self._decide(request)
+            for request in requests
         ]
+
+    def _written(self, request: RecordRequest, at: datetime) -> Recorded:
+        """Advance the lease by the request's own share of what was appended for its stream."""
+        append = Append(request.lease.task_id, request.lease.version, _events(request), at)
+        return self._done(request, append)
 
     def _decide(self, request: RecordRequest) -> Recorded | Exception:
         """Load the stream and decide; again whenever somebody else was first."""
@@ -111,16 +134,17 @@ class RecordDesk:
         return Recorded(recorded, cancel_requested)
 
 
-def _quick(requests: Sequence[RecordRequest]) -> dict[int, RecordRequest]:
-    """What can be appended without reading: one request for each stream whose events do not depend on its state."""
-    quick: dict[int, RecordRequest] = {}
-    seen = set()
-    for index, request in enumerate(requests):
-        if request.lease.task_id in seen or _depends_on_state(request.intention):
-            continue
-        seen.add(request.lease.task_id)
-        quick[index] = request
-    return quick
+def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[RecordRequest]]:
+    """What can be appended without reading: for each stream its requests in order, until one depends on the state."""
+    joined: dict[TaskId, list[RecordRequest]] = {}
+    closed: set[TaskId] = set()
+    for request in requests:
+        task_id = request.lease.task_id
+        if _depends_on_state(request.intention):
+            closed.add(task_id)
+        elif task_id not in closed:
+            joined.setdefault(task_id, []).append(request)
+    return joined
 
 
 def _depends_on_state(intention: task.RecordOutcome | task.Report) -> bool:

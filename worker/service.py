@@ -7,10 +7,9 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TypeVar
 from uuid import UUID
 
 from batchtask.batcher import Batcher
@@ -27,22 +26,21 @@ from worker.announcer import Announcer
 from worker.attempt import hard_limit, heartbeat, run_attempt, set_aside
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
-from worker.claims import ClaimDesk
+from worker.claims import ClaimDesk, ClaimRequest
 from worker.deps import Deps
+from worker.journal import Answer, Journal, Request
+from worker.lease import Lease, Refused
 from worker.logbook import Logbook
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
-from worker.records import RecordDesk
+from worker.records import RecordDesk, Recorded, RecordRequest
 from worker.running import Holding, Stop
 
 logger = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
 #: Children kept warm while nothing runs: one for each core of a small machine.
 WARM_CHILDREN = 2
 #: Under load, least pauses between two statements, so that each carries more; nothing waits on an idle worker.
-CLAIM_LINGER_SECONDS, RECORD_LINGER_SECONDS = 0.002, 0.004
+LINGER_SECONDS = 0.002
 #: Pause between two tries while the database is away. A guess: short, because tasks wait for it.
 DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
@@ -75,8 +73,10 @@ class Worker:
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
         settings = self._settings
-        claims = ClaimDesk(store, self.name, _now)
-        records = RecordDesk(store, _now)
+        journal = Journal(store, ClaimDesk(store, self.name, _now), RecordDesk(store, _now))
+        self._journal: Batcher[Request, Answer] = Batcher(
+            lambda requests: self._until_available(journal.write, requests), linger_seconds=LINGER_SECONDS
+        )
         return Deps(
             settings=settings,
             registry=registry,
@@ -100,8 +100,8 @@ class Worker:
                 largest=settings.max_tasks,
             ),
             logbook=Logbook(self._engine),
-            claim=self._batched(claims.claim, CLAIM_LINGER_SECONDS),
-            record=self._batched(records.record, RECORD_LINGER_SECONDS),
+            claim=self._claim,
+            record=self._record,
             prefetch=PrefetchPolicy(settings.max_tasks),
             slots=asyncio.Semaphore(settings.max_tasks),
         )
@@ -235,30 +235,31 @@ class Worker:
             # One line that cannot be kept must not end this loop, and with it the log of every task.
             logger.exception("log lines lost", extra={"lines": len(lines)})
 
-    def _batched(
-        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], linger_seconds: float
-    ) -> Callable[[Item], Awaitable[Result]]:
-        """Make a call for one, carried out for many at once in a thread."""
+    async def _claim(self, request: ClaimRequest) -> Lease | Refused:
+        answer = await self._journal.submit(request)
+        assert isinstance(answer, Lease | Refused)
+        return answer
 
-        async def flush(items: Sequence[Item]) -> Sequence[Result | Exception]:
-            return await self._until_available(function, items)
-
-        return Batcher(flush, linger_seconds=linger_seconds).submit
+    async def _record(self, request: RecordRequest) -> Recorded:
+        answer = await self._journal.submit(request)
+        assert isinstance(answer, Recorded)
+        return answer
 
     async def _until_available(
-        self, function: Callable[[Sequence[Item]], Sequence[Result | Exception]], items: Sequence[Item]
-    ) -> Sequence[Result | Exception]:
+        self, write: Callable[[Sequence[Request]], list[Answer | Exception]], requests: Sequence[Request]
+    ) -> list[Answer | Exception]:
+        """Write in a thread, again and again while the database is away."""
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._threads, function, items)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, write, requests)
             except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
                 logger.warning("database away", extra={"reason": str(error)})
                 await asyncio.sleep(DATABASE_PAUSE_SECONDS)
             except Exception as error:
-                if len(items) == 1:
+                if len(requests) == 1:
                     return [error]
                 # One of many is at fault; the others must not pay for it.
-                return [(await self._until_available(function, [item]))[0] for item in items]
+                return [(await self._until_available(write, [request]))[0] for request in requests]
 
 
 def _now() -> datetime:

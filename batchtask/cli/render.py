@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
 from rich.console import Group, RenderableType
-from rich.markup import escape
+from rich.markup import escape as escape_markup
 from rich.table import Table
 
 from batchtask import upcasters
@@ -27,6 +28,15 @@ STATE_STYLES = {
     State.Failed: ("✘", "red"),
     State.SucceededManualCleanup: ("✔", "green"),
 }
+
+
+#: Control characters would drive the terminal, and bidirectional overrides would make a line read as another one.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def escape(text: str) -> str:
+    """Make text of users safe to print."""
+    return escape_markup(_UNPRINTABLE.sub("", text))
 
 
 def tasks(rows: Sequence[TaskRow]) -> RenderableType:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column
 
-from batchtask.cli.render import STATE_STYLES
+from batchtask.cli.render import STATE_STYLES, escape
 from batchtask.identifiers import TaskId
 from projections.queries import Queries, TaskRow
 

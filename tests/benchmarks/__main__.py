@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "var" / "bench"
 LATEST = ROOT / "benchmarks" / "latest.json"
 PLUGINS = ROOT / "tests" / "plugins"
-WORKERS = 2
+WORKERS = 1
 
 #: key → what it is, unit, and what must be reached.
 MARKS: dict[str, tuple[str, str, float | None]] = {
@@ -72,7 +72,7 @@ def _about(bench: Bench) -> dict[str, str]:
         "broker": bench.broker_version(),
         "database": bench.database_version(),
         "libraries": ", ".join(f"{name} {version(name)}" for name in ("pika", "psycopg", "sqlalchemy", "msgspec")),
-        "workers": f"{WORKERS} processes, {bench.max_tasks} slots each; 1 projections process",
+        "workers": f"{WORKERS} process, BATCHTASK_MAX_TASKS={bench.max_tasks}; 1 projections process",
         "command": "make bench",
     }
 

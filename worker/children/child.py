@@ -27,6 +27,8 @@ from worker.children.process import ChildSettings, main
 
 #: What a dead child had written is read within this time, even if something still holds its socket. A guess.
 LAST_WORDS_SECONDS = 0.5
+#: The loop stands still meanwhile, so it is short; the exit code of a killed process is there at once.
+JOIN_SECONDS = 0.2
 
 Report = Callable[[Progress | LogLine], None]
 
@@ -119,7 +121,7 @@ class Child(asyncio.Protocol):
             self._ready.set_exception(ChildProcessError("a child process died while it started"))
         # What it started may live on without it.
         self.kill()
-        self._process.join(timeout=1)
+        self._process.join(JOIN_SECONDS)
         self._end(Lost(detail=_death(self._process.exitcode)))
 
     def _end(self, outcome: Succeeded | Failed | Cancelled | Lost) -> None:
