@@ -33,7 +33,11 @@ def main(environ: Mapping[str, str]) -> int:
     _clean(FOLDER)
     try:
         with running_system(
-            FOLDER, environ, workers=1, announce=lambda line: console.print(f"[dim]{line}[/]"), on_line=_log
+            FOLDER,
+            environ,
+            workers=1,
+            announce=lambda line: console.print(f"[dim]{line}[/]", soft_wrap=True),
+            on_line=_log,
         ) as system:
             console.print("[dim]Worker and projections: ready[/]\n")
             return _demonstrate(system, console)
