@@ -72,7 +72,7 @@ class AttemptTimedOut(Event, frozen=True, kw_only=True):
     """The hard limit passed; the process group was killed."""
 
     fence: int
-    limit_seconds: float
+    limit_seconds: float  #: finite: settings and definitions take no other
 
 
 class AttemptInterrupted(Event, frozen=True, kw_only=True):

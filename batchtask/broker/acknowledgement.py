@@ -21,8 +21,11 @@ class AcknowledgementWindow:
             self._outstanding[tag] = True
 
     def forget(self, tag: int) -> bool:
-        """Take out a tag that is settled in another way; False when it was settled already."""
-        return self._outstanding.pop(tag, True) is False
+        """Take out a tag that is settled in another way; False when it was settled: its frame still goes out."""
+        if tag not in self:
+            return False
+        del self._outstanding[tag]
+        return True
 
     def frames(self) -> list[tuple[int, bool]]:
         """Return `(tag, multiple)` for everything settled since the last call."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from batchtask import envelope
 from batchtask.errors import MalformedMessage, MessageError, UnknownMessage
-from batchtask.events import EVENT_TYPES, Event, RecordedEvent, TaskSubmitted
+from batchtask.events import EVENT_TYPES, AttemptTimedOut, Event, RecordedEvent, TaskSubmitted
 from batchtask.messages import CancelTask, SubmitTask
 
 TASK = UUID("01900000-0000-7000-8000-000000000001")
@@ -41,13 +41,13 @@ commands = st.one_of(
     ),
     st.builds(CancelTask, requested_at=moments, reason=text),
 )
+#: What cannot be anything of its type. Limits are finite: tests/unit/test_settings.py holds that no other is taken.
+NARROWED: dict[type[Event], st.SearchStrategy[Event]] = {
+    TaskSubmitted: st.builds(TaskSubmitted, parameters=st.dictionaries(text, json_values, max_size=3), name=text),
+    AttemptTimedOut: st.builds(AttemptTimedOut, limit_seconds=st.floats(allow_nan=False, allow_infinity=False)),
+}
 bodies: st.SearchStrategy[Event] = st.one_of(
-    [
-        st.builds(TaskSubmitted, parameters=st.dictionaries(text, json_values, max_size=3), name=text)
-        if event is TaskSubmitted
-        else st.builds(event)
-        for event in EVENT_TYPES.values()
-    ]
+    [NARROWED.get(event, st.builds(event)) for event in EVENT_TYPES.values()]
 )
 events = st.builds(RecordedEvent, st.uuids(), version=st.integers(0, 2**31 - 1), occurred_at=moments, body=bodies)
 
