@@ -12,9 +12,10 @@ from batchtask.messages import SubmitTask
 from batchtask.outcomes import Outcome
 from batchtask.store import Append, EventStore
 from batchtask.task import Intention, RecordOutcome, Report, decide
-from worker.claims import ClaimDesk, ClaimRequest
+from worker.claims import ClaimRequest
+from worker.journal import Journal
 from worker.lease import Lease, Refused
-from worker.records import RecordDesk, Recorded, RecordRequest
+from worker.records import Recorded, RecordRequest
 
 BEGAN = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -47,13 +48,13 @@ class Desks:
 
     def __init__(self, store: EventStore, worker: str = "host/1") -> None:
         self.store = store
-        self.claims = ClaimDesk(store, worker, ticking())
-        self.records = RecordDesk(store, ticking())
+        self.journal = Journal(store, worker, ticking())
 
     def claim(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease | Refused:
-        [answer] = self.claims.claim([claim_request(wanted, message_id, redelivered=redelivered)])
+        [answer] = self.journal.write([claim_request(wanted, message_id, redelivered=redelivered)])
         if isinstance(answer, Exception):
             raise answer
+        assert isinstance(answer, Lease | Refused)
         return answer
 
     def lease(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease:
@@ -68,9 +69,10 @@ class Desks:
         return self._record(lease, report)
 
     def _record(self, lease: Lease, intention: RecordOutcome | Report) -> Recorded:
-        [answer] = self.records.record([RecordRequest(lease, intention)])
+        [answer] = self.journal.write([RecordRequest(lease, intention)])
         if isinstance(answer, Exception):
             raise answer
+        assert isinstance(answer, Recorded)
         return answer
 
 

@@ -114,7 +114,7 @@ def read(delivery: Delivery, deps: Deps) -> ClaimRequest:
             str(command.task_id),
         )
     # The same command in two messages, because a publisher saw no confirm, is two deliveries.
-    delivery_id = message.message_id + delivery.headers.get(REPEAT_HEADER, "")
+    delivery_id = message.message_id + str(delivery.headers.get(REPEAT_HEADER, ""))
     limit = hard_limit(deps.registry[command.name].timeout_seconds, deps.settings.task_timeout)
     return ClaimRequest(command, delivery_id, delivery.redelivered, limit, message.traceparent)
 

@@ -1,17 +1,18 @@
-"""Claiming tasks: many deliveries, one statement. Synchronous; runs in a thread beside the event loop."""
+"""Claiming tasks. What is written, and when, is `journal`'s business. Synchronous; runs in a thread."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from batchtask import task
-from batchtask.errors import StoreError, StoreUnavailable
 from batchtask.events import AttemptStarted, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.messages import SubmitTask
 from batchtask.store import Append, EventStore, first_event
+from worker.deciding import decide_until_first
 from worker.lease import Lease, Refused
 
 
@@ -49,18 +50,6 @@ class ClaimDesk:
         self._worker = worker
         self._now = now
 
-    def claim(self, requests: Sequence[ClaimRequest]) -> list[Lease | Refused | Exception]:
-        """Decide on many deliveries; for each a lease, a refusal, or what went wrong with it alone.
-
-        Repeating a claim after a crash is safe: the stream then says who holds the task.
-
-        Raises:
-            StoreUnavailable: Nothing is known; claim again.
-        """
-        tries = self.first_tries(requests)
-        refused = self._store.append_many(tries.appends, ensure=tries.ensure)
-        return self.answers(requests, tries, refused)
-
     def first_tries(self, requests: Sequence[ClaimRequest]) -> FirstTries:
         """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
         at = self._now()
@@ -76,7 +65,9 @@ class ClaimDesk:
     def answers(
         self, requests: Sequence[ClaimRequest], tries: FirstTries, refused: Set[TaskId]
     ) -> list[Lease | Refused | Exception]:
-        """Grant what was appended, and decide on the rest by reading.
+        """Grant what was appended, and decide on the rest by reading: a lease, a refusal, or an error of one alone.
+
+        Repeating a claim after a crash is safe: the stream then says who holds the task.
 
         Raises:
             StoreUnavailable: Nothing is known; claim again.
@@ -85,21 +76,9 @@ class ClaimDesk:
         return [
             self._grant(request, granted[request.command.id])
             if request is tries.requests[request.command.id] and request.command.id in granted
-            else self._decide(request)
+            else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
-
-    def _decide(self, request: ClaimRequest) -> Lease | Refused | Exception:
-        """Load the stream and decide; again whenever somebody else was first."""
-        try:
-            while True:
-                decided = self._decide_once(request)
-                if decided is not None:
-                    return decided
-        except StoreUnavailable:
-            raise  # says nothing about this task: the whole batch is claimed again
-        except StoreError as error:
-            return error
 
     def _decide_once(self, request: ClaimRequest) -> Lease | Refused | None:
         at = self._now()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from batchtask.store import EventStore
 from worker.claims import ClaimDesk, ClaimRequest
@@ -14,21 +15,23 @@ Answer = Lease | Refused | Recorded
 
 
 class Journal:
-    """Appends for both desks at once: under load that halves the statements and the waits for the disk.
+    """Appends for both desks at once: half the statements and half the waits for the disk.
 
     Args:
         store: Where the streams are.
-        claims: Decides on claims.
-        records: Decides on outcomes, progress and heartbeats.
+        worker: This worker's name in the streams: `host/process/boot id`.
+        now: The clock.
     """
 
-    def __init__(self, store: EventStore, claims: ClaimDesk, records: RecordDesk) -> None:
+    def __init__(self, store: EventStore, worker: str, now: Callable[[], datetime]) -> None:
         self._store = store
-        self._claims = claims
-        self._records = records
+        self._claims = ClaimDesk(store, worker, now)
+        self._records = RecordDesk(store, now)
 
     def write(self, requests: Sequence[Request]) -> list[Answer | Exception]:
         """Carry out claims and records; for each its answer, in order.
+
+        The commit of this is what makes an outcome true. A crash before it leads to another attempt.
 
         Raises:
             StoreUnavailable: Not known what was written; writing again finds out.
@@ -38,9 +41,9 @@ class Journal:
         plain = self._records.plain(records)
         tries = self._claims.first_tries(claims)
         # A claim of a task that records at this moment is a redelivery; it looks at the stream afterwards.
-        appends = [append for append in tries.appends if append.task_id not in plain]
-        waiting = {append.task_id for append in tries.appends if append.task_id in plain}
-        refused = self._store.append_many([*plain.values(), *appends], ensure=tries.ensure)
+        waiting = {append.task_id for append in tries.appends if append.task_id in plain.requests}
+        appends = [*plain.appends, *(append for append in tries.appends if append.task_id not in waiting)]
+        refused = self._store.append_many(appends, ensure=tries.ensure)
         # Records first: what they end, the claims then find ended.
         recorded = iter(self._records.answers(records, plain, refused))
         claimed = iter(self._claims.answers(claims, tries, refused | waiting))

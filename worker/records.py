@@ -1,17 +1,19 @@
-"""Recording what attempts report and end in, under their fence. Synchronous; runs in a thread beside the loop."""
+"""Recording what attempts report and end in, under their fence; `journal` writes it. Runs in a thread."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from batchtask import task
-from batchtask.errors import LeaseLost, StoreError, StoreUnavailable
+from batchtask.errors import LeaseLost
 from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cancelled, Lost
 from batchtask.store import Append, EventStore
+from worker.deciding import decide_until_first
 from worker.lease import Lease
 
 
@@ -36,6 +38,14 @@ class Recorded:
         return bool(self.news) and isinstance(self.news[-1].body, TERMINAL_EVENTS)
 
 
+@dataclass(frozen=True)
+class Plain:
+    """What to append so that everything is recorded that does not depend on what else stands in the streams."""
+
+    requests: dict[TaskId, list[RecordRequest]]
+    appends: list[Append]
+
+
 class RecordDesk:
     """Appends outcomes, progress and heartbeats; many attempts, one statement.
 
@@ -48,42 +58,32 @@ class RecordDesk:
         self._store = store
         self._now = now
 
-    def record(self, requests: Sequence[RecordRequest]) -> list[Recorded | Exception]:
-        """Append for many attempts; for each what was recorded, or `LeaseLost`.
-
-        The commit of this is what makes an outcome true. A crash before it leads to another attempt.
-
-        Raises:
-            StoreUnavailable: Not known whether it was written; recording again finds out.
-        """
-        plain = self.plain(requests)
-        return self.answers(requests, plain, self._store.append_many(list(plain.values())))
-
-    def plain(self, requests: Sequence[RecordRequest]) -> dict[TaskId, Append]:
+    def plain(self, requests: Sequence[RecordRequest]) -> Plain:
         """What can be appended without reading, for each stream its requests joined."""
         at = self._now()
-        return {
-            task_id: Append(
-                task_id, of_task[0].lease.version, [event for one in of_task for event in _events(one)], at
-            )
-            for task_id, of_task in _joined(requests).items()
-        }
+        joined = _joined(requests)
+        return Plain(
+            requests=joined,
+            appends=[
+                Append(task_id, of_task[0].lease.version, [event for one in of_task for event in _events(one)], at)
+                for task_id, of_task in joined.items()
+            ],
+        )
 
     def answers(
-        self, requests: Sequence[RecordRequest], plain: Mapping[TaskId, Append], refused: Set[TaskId]
+        self, requests: Sequence[RecordRequest], plain: Plain, refused: Set[TaskId]
     ) -> list[Recorded | Exception]:
-        """Say what was recorded, and decide on the rest by reading.
+        """Say what was recorded, and decide on the rest by reading; `LeaseLost` for one that is not ours any more.
 
         Raises:
             StoreUnavailable: Not known whether it was written; recording again finds out.
         """
-        written = {
-            id(one) for task_id, of_task in _joined(requests).items() if task_id not in refused for one in of_task
-        }
+        written = {append.task_id: append.occurred_at for append in plain.appends if append.task_id not in refused}
+        joined = {id(one) for task_id in written for one in plain.requests[task_id]}
         return [
-            self._written(request, plain[request.lease.task_id].occurred_at)
-            if id(request) in written
-            else self._decide(request)
+            self._written(request, written[request.lease.task_id])
+            if id(request) in joined
+            else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
 
@@ -91,18 +91,6 @@ class RecordDesk:
         """Advance the lease by the request's own share of what was appended for its stream."""
         append = Append(request.lease.task_id, request.lease.version, _events(request), at)
         return self._done(request, append)
-
-    def _decide(self, request: RecordRequest) -> Recorded | Exception:
-        """Load the stream and decide; again whenever somebody else was first."""
-        try:
-            while True:
-                recorded = self._decide_once(request)
-                if recorded is not None:
-                    return recorded
-        except StoreUnavailable:
-            raise  # says nothing about this attempt: the whole batch is recorded again
-        except StoreError as error:
-            return error
 
     def _decide_once(self, request: RecordRequest) -> Recorded | None:
         lease = request.lease

@@ -26,13 +26,13 @@ from worker.announcer import Announcer
 from worker.attempt import hard_limit, heartbeat, run_attempt, set_aside
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
-from worker.claims import ClaimDesk, ClaimRequest
+from worker.claims import ClaimRequest
 from worker.deps import Deps
 from worker.journal import Answer, Journal, Request
 from worker.lease import Lease, Refused
 from worker.logbook import Logbook
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
-from worker.records import RecordDesk, Recorded, RecordRequest
+from worker.records import Recorded, RecordRequest
 from worker.running import Holding, Stop
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ class Worker:
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
         settings = self._settings
-        journal = Journal(store, ClaimDesk(store, self.name, _now), RecordDesk(store, _now))
+        journal = Journal(store, self.name, _now)
         self._journal: Batcher[Request, Answer] = Batcher(
             lambda requests: self._until_available(journal.write, requests), linger_seconds=LINGER_SECONDS
         )

@@ -125,10 +125,6 @@ class Consumer:
             await self._unsubscribe()
             await self._subscribe()
 
-    @property
-    def unsettled(self) -> int:
-        return len(self._window)
-
     async def _set_up(self) -> None:
         self._epoch += 1
         self._window.clear()

@@ -8,13 +8,14 @@ from datetime import timedelta
 import pytest
 
 from batchtask.errors import StoreUnavailable
-from batchtask.events import AttemptLost, AttemptStarted, TaskCancelled, TaskFailed
+from batchtask.events import AttemptLost, AttemptStarted, ProgressReported, TaskCancelled, TaskFailed
 from batchtask.outcomes import Cause, Failed, Interrupted, Lost, Succeeded
 from batchtask.store import EventStore, first_event
-from batchtask.task import RequestCancel
+from batchtask.task import RecordOutcome, Report, RequestCancel
 from tests.desks import AnswersLost, Desks, bodies, claim_request, command, kinds, somebody_decides
-from worker.claims import ClaimDesk
+from worker.journal import Answer
 from worker.lease import Lease, Refused
+from worker.records import Recorded, RecordRequest
 
 
 def test_first_claim_of_an_unrecorded_task_records_it_and_is_granted(store: EventStore) -> None:
@@ -36,9 +37,9 @@ def test_first_claim_of_a_recorded_task_is_granted(store: EventStore) -> None:
 
 def test_a_hard_limit_becomes_the_deadline_in_the_stream(store: EventStore) -> None:
     wanted = command()
-    desk = Desks(store).claims
+    desk = Desks(store).journal
 
-    desk.claim([claim_request(wanted, limit_seconds=90)])
+    desk.write([claim_request(wanted, limit_seconds=90)])
 
     started = store.load(wanted.id)[1]
     assert isinstance(started.body, AttemptStarted)
@@ -149,13 +150,13 @@ def test_a_database_that_goes_away_is_no_answer_about_a_task(store: EventStore) 
     """Whoever claims must try again then: an error for one task would set its message aside."""
     known, new = command(), command()
     Desks(store, "dead").lease(known)
-    desk = ClaimDesk(AnswersLost(store), "ours", Desks(store).claims._now)
+    desk = Desks(AnswersLost(store), "ours").journal
     requests = [claim_request(new), claim_request(known, redelivered=True)]
 
     with pytest.raises(StoreUnavailable):
-        desk.claim(requests)
+        desk.write(requests)
 
-    leases = desk.claim(requests)
+    leases = desk.write(requests)
     assert [lease.fence for lease in leases if isinstance(lease, Lease)] == [1, 2]
 
 
@@ -173,7 +174,7 @@ def test_many_deliveries_are_decided_at_once_each_by_itself(store: EventStore) -
         claim_request(finished),
     ]
 
-    answers = Desks(store).claims.claim(requests)
+    answers = Desks(store).journal.write(requests)
 
     told = [answer.fence if isinstance(answer, Lease) else answer for answer in answers]
     assert told == [
@@ -187,13 +188,13 @@ def test_many_deliveries_are_decided_at_once_each_by_itself(store: EventStore) -
 
 def test_of_two_workers_that_claim_at_once_exactly_one_is_granted(store: EventStore) -> None:
     wanted = [command() for _ in range(20)]
-    answers: dict[str, list[Lease | Refused | Exception]] = {}
+    answers: dict[str, list[Answer | Exception]] = {}
     barrier = threading.Barrier(2)
 
     def claim(worker: str, order: int) -> None:
         requests = [claim_request(one, message_id=worker) for one in wanted[::order]]
         barrier.wait()
-        answers[worker] = Desks(store, worker).claims.claim(requests)[::order]
+        answers[worker] = Desks(store, worker).journal.write(requests)[::order]
 
     threads = [threading.Thread(target=claim, args=arguments) for arguments in (("a", 1), ("b", -1))]
     for thread in threads:
@@ -213,3 +214,27 @@ def test_a_task_given_up_by_its_process_is_free_for_the_next_claim(store: EventS
     lease = desks.lease(wanted)
 
     assert (lease.attempt, lease.fence) == (2, 2)
+
+
+def test_a_claim_of_a_task_whose_outcome_is_recorded_at_that_moment_finds_it_ended(store: EventStore) -> None:
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded(response="done")))
+
+    claimed, recorded = desks.journal.write([claim_request(wanted, redelivered=True), ended])
+
+    assert isinstance(claimed, Refused)
+    assert isinstance(recorded, Recorded)
+    assert kinds(store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted", "TaskSucceeded"]
+
+
+def test_progress_and_outcome_of_one_moment_are_both_recorded_in_order(store: EventStore) -> None:
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    told = RecordRequest(lease, Report(fence=lease.fence, event=ProgressReported(fence=lease.fence, percent=50)))
+    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded()))
+
+    answers = desks.journal.write([told, ended])
+
+    assert [event.version for answer in answers if isinstance(answer, Recorded) for event in answer.news] == [2, 3]
+    assert kinds(store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted", "ProgressReported", "TaskSucceeded"]

@@ -21,7 +21,7 @@ from batchtask.store import EventStore
 from batchtask.task import RecordOutcome, Report, RequestCancel
 from tests.desks import AnswersLost, Desks, bodies, command, kinds, somebody_decides
 from worker.lease import Lease
-from worker.records import RecordDesk, Recorded, RecordRequest
+from worker.records import Recorded, RecordRequest
 
 OUTCOMES: list[Outcome] = [
     Succeeded(response="done"),
@@ -139,11 +139,11 @@ def test_a_whole_batch_can_be_recorded_again(store: EventStore) -> None:
         outcome_request(leases[1], Lost(detail="SIGKILL")),
     ]
     with pytest.raises(StoreUnavailable):
-        RecordDesk(AnswersLost(store, after=1), desks.records._now).record(requests)
+        Desks(AnswersLost(store, after=1)).journal.write(requests)
     assert kinds(store.load(first.id))[-1] == "TaskCancelled"
     assert kinds(store.load(second.id))[-1] == "AttemptLost"
 
-    answers = desks.records.record(requests)
+    answers = desks.journal.write(requests)
 
     assert [kinds(answer.news) for answer in answers if isinstance(answer, Recorded)] == [
         ["TaskCancelled"],
@@ -202,7 +202,7 @@ def test_reports_and_the_outcome_of_one_attempt_may_come_together(store: EventSt
     reports = [Report(fence=1, event=ProgressReported(fence=1, percent=percent)) for percent in (10, 20)]
     requests = [*(RecordRequest(lease, report) for report in reports), outcome_request(lease, Succeeded())]
 
-    desks.records.record(requests)
+    desks.journal.write(requests)
 
     assert kinds(store.load(wanted.id))[2:] == ["ProgressReported", "ProgressReported", "TaskSucceeded"]
 
