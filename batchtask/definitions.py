@@ -22,9 +22,11 @@ import msgspec
 from batchtask.errors import InvalidParameters, UnknownTask
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Outcome
+from batchtask.retrying import DEFAULT_RETRY, UNLIMITED, RetryPolicy
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+    from sqlalchemy.orm import Session
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,21 @@ class CancellationBehaviour(enum.IntEnum):
     CanCancel = 0
     CancelWithWarning = 1
     CannotCancel = 2
+
+
+class OnSoftLimit(enum.Enum):
+    """How task code is told that its soft limit has passed."""
+
+    FLAG = "flag"  #: `TaskContext.time_is_short` becomes true
+    RAISE = "raise"  #: `TimeIsShort` is raised in the middle of whatever it does
+
+
+class Acknowledge(enum.Enum):
+    """When the message of a task is acknowledged; see docs/architecture.md."""
+
+    AUTO = "auto"  #: held if the hard limit fits into the broker's acknowledgement timeout, else leased
+    HOLD = "hold"  #: after the outcome: a dead worker is noticed at once
+    LEASE = "lease"  #: after the claim: may run for days; a dead worker is noticed when its lease runs out
 
 
 class TaskContext(Protocol):
@@ -68,6 +85,10 @@ class TaskContext(Protocol):
     def check_cancelled(self) -> None:
         """Raise `CancelledByRequest` if a stop was asked for; the attempt then ends as cancelled."""
 
+    @property
+    def time_is_short(self) -> bool:
+        """True once the soft limit has passed: save what there is and return; the hard limit kills."""
+
     def progress(self, percent: float, text: str = "") -> None:
         """Tell how far the work is: `percent` of the whole, 0 to 100, and the current stage in words.
 
@@ -77,8 +98,54 @@ class TaskContext(Protocol):
     def connect(self) -> AbstractContextManager[Connection]:
         """Open a connection to the CRM database; commit is the caller's."""
 
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """What `save_checkpoint` kept last, in this attempt or an earlier one; None = start from the beginning."""
+
+    def save_checkpoint(self, data: Mapping[str, Any]) -> None:
+        """Keep how far the work is, as plain JSON values; within `transaction` it commits together with the rows.
+
+        Raises:
+            LeaseLost: Somebody else works on the task by now; nothing was kept. Let it pass through.
+        """
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        """Open a session that commits at the end of the block, under the fence; an error rolls it back.
+
+        What is written through it takes effect once, however often the task is killed, if a checkpoint saved in the
+        same block lets the next attempt leave it out.
+
+        Raises:
+            LeaseLost: At the end of the block: somebody else works on the task by now; nothing was committed.
+        """
+
+    def effect(
+        self, key: str, perform: Callable[[], str | None], *, ask: Callable[[], str | None] | None = None
+    ) -> str:
+        """Do something outside the database, such as sending a mail, that must not be done again by another attempt.
+
+        The ledger keeps the intent before and the outcome after it. A later attempt gets the outcome and does not
+        call `perform`. If only the intent is there, a process died in between: `ask` finds out.
+
+        Args:
+            key: Names the effect within the task, the same in every attempt.
+            perform: Does it, and returns what to remember.
+            ask: Asks the other side whether it was done: what to remember if it was, None if it was not.
+
+        Returns:
+            What was remembered; "" for nothing.
+
+        Raises:
+            EffectInDoubt: It may have been done, and there is no `ask`.
+            LeaseLost: Somebody else works on the task by now; nothing was done.
+        """
+
     def result_path(self, name: str) -> Path:
         """Say where to write the result file `name`. Write beside it and rename: a reader never sees a half."""
+
+
+class TimeIsShort(Exception):
+    """Raised in task code when its soft limit has passed, if its definition asks for that; save and return."""
 
 
 class CancelledByRequest(Exception):
@@ -87,6 +154,20 @@ class CancelledByRequest(Exception):
 
 class TaskFailure(Exception):
     """Raised by task code for an expected failure: its text is shown to the user, without a traceback."""
+
+
+class EffectInDoubt(TaskFailure):
+    """An earlier attempt died while it did something outside, and nobody can tell whether it was done."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        return (
+            f"It is not known whether {self.key!r} was done: an earlier attempt was stopped in the middle of it. "
+            "Find out, then run the task again with or without it."
+        )
 
 
 class NoParameters(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,12 +186,22 @@ class TaskDefinition:
     parameters_type: type[Any] = NoParameters
     description: str = ""
     timeout_seconds: int = 0  #: hard limit of one attempt; 0 = none of its own
+    soft_timeout_seconds: int = 0  #: the code is told when this has passed; 0 = it is not
+    on_soft_limit: OnSoftLimit = OnSoftLimit.FLAG  #: how it is told
+    memory_limit_mb: int = 0  #: of the child and all it started; 0 = none of its own
+    retry: RetryPolicy = DEFAULT_RETRY
+    acknowledge: Acknowledge = Acknowledge.AUTO
     is_multi_pass: bool = False  #: the worker calls the function again and again
     start_interval_seconds: int = 0  #: least time between two starts; runs never overlap
     minimum_sleep_seconds: int = 0  #: least pause between the end of a run and the next start
-    auto_restart_count: int = 0  #: restarts of the whole task; -1 = for ever
+    auto_restart_count: int = 0  #: further tries after an error, where `retry` names none; -1 = for ever
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel
     version: str = ""  #: of the distribution that holds the code
+
+    @property
+    def exclusive(self) -> bool:
+        """Runs never overlap, not even those of different tasks: they keep a distance in time."""
+        return self.start_interval_seconds > 0 or self.minimum_sleep_seconds > 0
 
     @property
     def takes_parameters(self) -> bool:
@@ -140,6 +231,11 @@ def task(
     name: str,
     *,
     timeout: int = 0,
+    soft_timeout: int = 0,
+    on_soft_limit: OnSoftLimit = OnSoftLimit.FLAG,
+    memory_limit_mb: int = 0,
+    retry: RetryPolicy | None = None,
+    acknowledge: Acknowledge = Acknowledge.AUTO,
     description: str = "",
     is_multi_pass: bool = False,
     start_interval: int = 0,
@@ -153,15 +249,21 @@ def task(
     A function with only `context` takes no parameters.
 
     Raises:
-        ValueError: A time is negative, or more than the original's columns hold.
+        ValueError: A number is negative, or more than the original's columns hold; or the limits contradict.
     """
-    for what, seconds in {
+    for what, number in {
         "timeout": timeout,
+        "soft_timeout": soft_timeout,
+        "memory_limit_mb": memory_limit_mb,
         "start_interval": start_interval,
         "minimum_sleep_time": minimum_sleep_time,
     }.items():
-        if not 0 <= seconds < 2**31:
-            raise ValueError(f"{what} of task {name!r} must be from 0 to {2**31 - 1} seconds, not {seconds}")
+        if not 0 <= number < 2**31:
+            raise ValueError(f"{what} of task {name!r} must be from 0 to {2**31 - 1}, not {number}")
+    if timeout and soft_timeout >= timeout:
+        raise ValueError(f"soft_timeout of task {name!r} must be less than its timeout of {timeout} s")
+    if auto_restart_count < UNLIMITED:
+        raise ValueError(f"auto_restart_count of task {name!r} must be 0 or more, or -1 for no limit")
 
     def define(function: TaskFunction) -> TaskDefinition:
         return TaskDefinition(
@@ -170,6 +272,11 @@ def task(
             parameters_type=_parameters_type(function),
             description=description or (inspect.getdoc(function) or "").partition("\n")[0],
             timeout_seconds=timeout,
+            soft_timeout_seconds=soft_timeout,
+            on_soft_limit=on_soft_limit,
+            memory_limit_mb=memory_limit_mb,
+            retry=retry or _restarts(auto_restart_count),
+            acknowledge=acknowledge,
             is_multi_pass=is_multi_pass,
             start_interval_seconds=start_interval,
             minimum_sleep_seconds=minimum_sleep_time,
@@ -178,6 +285,11 @@ def task(
         )
 
     return define
+
+
+def _restarts(count: int) -> RetryPolicy:
+    """The policy that the original's `autoRestartCount` stands for."""
+    return RetryPolicy(attempts=UNLIMITED if count == UNLIMITED else count + 1)
 
 
 def _parameters_type(function: TaskFunction) -> type[Any]:

@@ -2,7 +2,7 @@
 
 A command travels alone (`application/cloudevents+json`), events travel as a batch, in stream order per task
 (`application/cloudevents-batch+json`). Formats: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
-Extension attributes: `sequence` (version in the stream) and `traceparent` (https://www.w3.org/TR/trace-context/).
+Extension attributes: `sequence` (version in the stream), `release`, and `traceparent` (https://www.w3.org/TR/trace-context/).
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     time: AwareDatetime
     data: msgspec.Raw
     sequence: Version | None = None  #: events: version in the stream
+    release: Version | None = None  #: commands of the scheduler: version of the wait that this ends
     traceparent: str | None = None
 
     def __post_init__(self) -> None:
@@ -54,6 +55,7 @@ class CommandMessage(msgspec.Struct, frozen=True):
     message_id: str
     command: Command
     traceparent: str | None
+    release: int | None = None
 
 
 _TYPE = re.compile(rf"{re.escape(TYPE_PREFIX)}([A-Za-z]+)\.v(\d{{1,4}})")
@@ -62,7 +64,14 @@ _decoder = msgspec.json.Decoder(Envelope)
 _batch_decoder = msgspec.json.Decoder(list[Envelope])
 
 
-def encode_command(command: Command, *, source: str, message_id: str = "", traceparent: str | None = None) -> bytes:
+def encode_command(
+    command: Command,
+    *,
+    source: str,
+    message_id: str = "",
+    traceparent: str | None = None,
+    release: int | None = None,
+) -> bytes:
     name = upcasters.commands.name(command)
     at = command.submitted_at if isinstance(command, SubmitTask) else command.requested_at
     return _encoder.encode(
@@ -74,6 +83,7 @@ def encode_command(command: Command, *, source: str, message_id: str = "", trace
             subject=str(command.task_id),
             time=at,
             data=msgspec.Raw(upcasters.commands.encode(command)),
+            release=release,
             traceparent=traceparent,
         )
     )
@@ -91,7 +101,7 @@ def decode_command(body: bytes) -> CommandMessage:
         command = upcasters.commands.decode(name, version, envelope.data)
     except MessageError as error:
         raise type(error)(error.reason, _task_id_or_none(envelope.subject)) from error
-    return CommandMessage(envelope.id, command, envelope.traceparent)
+    return CommandMessage(envelope.id, command, envelope.traceparent, envelope.release)
 
 
 def encode_events(events: Iterable[RecordedEvent], *, source: str) -> bytes:

@@ -33,6 +33,9 @@ class TaskSubmitted(Event, frozen=True, kw_only=True):
     details_record: int | None = None
     batch_id: UUID | None = None
     correlation_id: UUID | None = None
+    start_at: datetime | None = None
+    cancellation: int = 0
+    schedule: str = ""
 
 
 class AttemptStarted(Event, frozen=True, kw_only=True):
@@ -43,6 +46,9 @@ class AttemptStarted(Event, frozen=True, kw_only=True):
     worker: str  #: `host/boot id` of the worker process
     delivery_id: str  #: id of the message that is held; its redelivery proves this attempt dead
     deadline_at: datetime | None = None  #: when the hard limit kills the attempt; None = unlimited
+    held: bool = True  #: the message stays unacknowledged; False = the lease alone protects the attempt
+    lease_seconds: float = 180.0  #: silence after which the attempt is taken to be dead
+    lost_attempts: int = 3  #: budget for attempts whose process dies; -1 = any number
 
 
 class ProgressReported(Event, frozen=True, kw_only=True):
@@ -60,7 +66,7 @@ class HeartbeatRecorded(Event, frozen=True, kw_only=True):
 
 
 class AttemptFailed(Event, frozen=True, kw_only=True):
-    """Task code raised, returned a failure, or its process died."""
+    """Task code raised or returned a failure, or took too much memory."""
 
     fence: int
     cause: Cause
@@ -89,10 +95,75 @@ class AttemptLost(Event, frozen=True, kw_only=True):
     detail: str = ""  #: exit code or signal, if anybody saw one
 
 
+class AttemptSnoozed(Event, frozen=True, kw_only=True):
+    """Task code asked to be called later; the attempt is not counted."""
+
+    fence: int
+    due_at: datetime
+    reason: str = ""
+
+
+class PassCompleted(Event, frozen=True, kw_only=True):
+    """One pass of a multi-pass task is done; the next one is due."""
+
+    fence: int
+    due_at: datetime
+    response: str = ""
+
+
+class RetryScheduled(Event, frozen=True, kw_only=True):
+    """The attempt that ended last is followed by another one."""
+
+    due_at: datetime
+    cause: Cause
+    failures: int  #: attempts that ended with this cause so far
+
+
+class TaskDeferred(Event, frozen=True, kw_only=True):
+    """The task waits although nothing failed: no worker can run it now, not its turn, or its message is gone."""
+
+    due_at: datetime
+    reason: str
+
+
+class TaskReleased(Event, frozen=True, kw_only=True):
+    """The wait is over: the command was published again."""
+
+
+class TaskReplayed(Event, frozen=True, kw_only=True):
+    """A dead task begins anew, with all budgets; its history stays."""
+
+    requested_by: int  #: associate id; 0 = system
+    due_at: datetime
+    parameters: dict[str, Any] | None = None  #: instead of those before; None = unchanged
+    payload_ref: str | None = None  #: where parameters over 64 KiB lie, if they were changed
+
+
+class CheckpointSaved(Event, frozen=True, kw_only=True):
+    """Task code kept how far it is; committed together with what it wrote."""
+
+    fence: int
+    data: dict[str, Any]
+
+
 class CancelRequested(Event, frozen=True, kw_only=True):
     """Somebody asked for the task to stop."""
 
     requested_by: int  #: associate id; 0 = system
+    reason: str = ""
+    force: bool = False  #: kill what runs
+
+
+class CancelNoticed(Event, frozen=True, kw_only=True):
+    """The worker that runs the task has told the task code to stop, or kills it."""
+
+    fence: int
+
+
+class CancelRefused(Event, frozen=True, kw_only=True):
+    """Somebody asked for the task to stop, and its definition does not allow that."""
+
+    requested_by: int  #: associate id
     reason: str = ""
 
 
@@ -116,6 +187,7 @@ class TaskCancelled(Event, frozen=True, kw_only=True):
 
     requested_by: int
     response: str = ""  #: what was already done
+    forced: bool = False  #: the process was killed
 
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -127,7 +199,16 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "AttemptTimedOut": AttemptTimedOut,
     "AttemptInterrupted": AttemptInterrupted,
     "AttemptLost": AttemptLost,
+    "AttemptSnoozed": AttemptSnoozed,
+    "PassCompleted": PassCompleted,
+    "RetryScheduled": RetryScheduled,
+    "TaskDeferred": TaskDeferred,
+    "TaskReleased": TaskReleased,
+    "TaskReplayed": TaskReplayed,
+    "CheckpointSaved": CheckpointSaved,
     "CancelRequested": CancelRequested,
+    "CancelNoticed": CancelNoticed,
+    "CancelRefused": CancelRefused,
     "TaskSucceeded": TaskSucceeded,
     "TaskFailed": TaskFailed,
     "TaskCancelled": TaskCancelled,

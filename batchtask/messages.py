@@ -35,9 +35,14 @@ class SubmitTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     details_record: Int32 | None = None  #: id of that row
     batch_id: UUID | None = None  #: what was submitted together
     correlation_id: UUID | None = None  #: the whole conversation; None = this task began it
+    start_at: AwareDatetime | None = None  #: not before this time; None = as soon as possible
+    cancellation: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0  #: `CancellationBehaviour` of the definition
+    schedule: str = ""  #: name of the schedule that submitted it
 
     def __post_init__(self) -> None:
         require_storable_time(self.submitted_at)
+        if self.start_at is not None:
+            require_storable_time(self.start_at)
 
     @property
     def id(self) -> TaskId:
@@ -49,12 +54,13 @@ class SubmitTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class CancelTask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Please stop this task: at once when it waits, at its next safe point when it runs."""
+    """Please stop this task: at once when it waits, at its next safe point when it runs, or by force."""
 
     task_id: UUID
     requested_at: AwareDatetime
     requested_by: Int32 = 0  #: associate id; 0 = system
     reason: str = ""
+    force: bool = False  #: kill what runs, also a task that says it cannot be cancelled
 
     @property
     def id(self) -> TaskId:

@@ -1,4 +1,8 @@
-"""What one attempt ended in. Task code returns one of these (or a plain string, or nothing, for success)."""
+"""What one attempt ended in.
+
+Task code returns `Succeeded`, `Failed`, `Cancelled` or `Snoozed`, or a plain string or nothing for success. The
+others are for the worker to say.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ class Cause(enum.StrEnum):
 
     ERROR = "error"  #: task code raised or returned a failure
     TIME_LIMIT = "time-limit"  #: the hard limit killed the attempt
+    MEMORY = "memory"  #: the task took more memory than it may
     LOST_WORKER = "lost-worker"  #: the process that ran it died
     REJECTED = "rejected"  #: no worker can run it: unknown name, another database, delivery limit
 
@@ -29,12 +34,19 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     message: str  #: one sentence for the user that says what to do
     cause: Cause = Cause.ERROR
     detail: str = ""  #: for the operator: a traceback, an exit signal; never shown to the user
+    retry: bool = False  #: another try may help, if the definition's policy grants one
 
 
 class TimedOut(msgspec.Struct, frozen=True, kw_only=True, tag="timed-out"):
     """The hard limit passed and the process was killed."""
 
     limit_seconds: float
+
+
+class OutOfMemory(msgspec.Struct, frozen=True, kw_only=True, tag="out-of-memory"):
+    """The memory limit was passed and the process was killed."""
+
+    limit_mb: int
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True, tag="lost"):
@@ -47,6 +59,20 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
     """The task stopped at a safe point because somebody asked for it."""
 
     response: str = ""  #: what was already done
+    forced: bool = False  #: the process was killed; at which line nobody knows
+
+
+class Snoozed(msgspec.Struct, frozen=True, kw_only=True, tag="snoozed"):
+    """The task cannot go on now and asks to be called later; uses up no attempt."""
+
+    seconds: float  #: from now
+    reason: str = ""  #: what it waits for, in words for the user
+
+
+class Passed(msgspec.Struct, frozen=True, kw_only=True, tag="passed"):
+    """One pass of a multi-pass task is done; the task is called again after its pause."""
+
+    response: str = ""
 
 
 class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
@@ -55,5 +81,4 @@ class Interrupted(msgspec.Struct, frozen=True, kw_only=True, tag="interrupted"):
     reason: str = ""
 
 
-Ending = Succeeded | Failed | TimedOut | Cancelled | Interrupted
-Outcome = Ending | Lost
+Outcome = Succeeded | Failed | TimedOut | OutOfMemory | Lost | Cancelled | Snoozed | Passed | Interrupted

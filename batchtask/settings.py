@@ -36,6 +36,22 @@ class Settings:
     """How long a worker that was told to stop lets running tasks finish before it interrupts them."""
     heartbeat_seconds: float = 60
     """How often a worker says in a task's stream that it is alive."""
+    lease_seconds: float = 180
+    """An attempt that says nothing for this long is taken to be dead; more than two heartbeats."""
+    consumer_timeout: float = 0
+    """The broker's acknowledgement timeout in seconds, where its operator changed it; 0 = found out, else 1800."""
+    management_url: str = field(default="", repr=False)
+    """URL of the broker's management API, password included; empty = not asked."""
+    cpu_threshold: float = 100
+    """Above this load of the machine's processors, in per cent, a worker starts no task; 100 = off."""
+    memory_limit_mb: int = 0
+    """Memory that a task may take, in MB, on top of its definition's own limit; 0 = no limit."""
+    child_tasks: int = 10_000
+    """A child process is replaced after so many tasks; 0 = never."""
+    child_memory_mb: int = 512
+    """A child process that holds more than this after a task, in MB, is replaced; 0 = never."""
+    reconcile_seconds: float = 15
+    """Pause between two passes of the projections that look for tasks which a fault left behind."""
     submit_seconds: float = 5
     """Deadline of a submission: confirmed by then, or an error."""
     database_tag: str = ""
@@ -99,6 +115,16 @@ def _relations(settings: Settings) -> list[str]:
         or 0 < settings.task_timeout <= LONGEST_TIMEOUT_SECONDS,
         "BATCHTASK_DRAIN_SECONDS must not be negative": settings.drain_seconds >= 0,
         "BATCHTASK_HEARTBEAT_SECONDS must be more than 0": settings.heartbeat_seconds > 0,
+        "BATCHTASK_LEASE_SECONDS must be more than two BATCHTASK_HEARTBEAT_SECONDS": settings.lease_seconds
+        > 2 * settings.heartbeat_seconds,
+        "BATCHTASK_CONSUMER_TIMEOUT must not be negative": settings.consumer_timeout >= 0,
+        "BATCHTASK_MANAGEMENT_URL must begin with http:// or https://": not settings.management_url
+        or settings.management_url.startswith(("http://", "https://")),
+        "BATCHTASK_CPU_THRESHOLD must be more than 0 and at most 100": 0 < settings.cpu_threshold <= 100,
+        "BATCHTASK_MEMORY_LIMIT_MB must not be negative": settings.memory_limit_mb >= 0,
+        "BATCHTASK_CHILD_TASKS must not be negative": settings.child_tasks >= 0,
+        "BATCHTASK_CHILD_MEMORY_MB must not be negative": settings.child_memory_mb >= 0,
+        "BATCHTASK_RECONCILE_SECONDS must be more than 0": settings.reconcile_seconds > 0,
         "BATCHTASK_SUBMIT_SECONDS must be more than 0": settings.submit_seconds > 0,
         "BATCHTASK_LOG_LEVEL must be debug, info, warning or error": settings.log_level.lower()
         in {"debug", "info", "warning", "error"},

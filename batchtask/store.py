@@ -24,7 +24,7 @@ from batchtask.events import Event, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.messages import SubmitTask
 from batchtask.tables import event as event_table
-from batchtask.task import TaskState, fold, submitted
+from batchtask.task_state import TaskState, fold, submitted
 
 # One statement, so one round trip and one transaction. The first event of an append decides: the rest follows only
 # where it was written, and then nobody can be in the way, because nobody may follow an event not yet committed.
@@ -83,7 +83,7 @@ class EventStore:
     """Appends to and reads from streams. Thread-safe; each call is one transaction of its own."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         # An append is one statement and needs no BEGIN and COMMIT around it.
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -127,7 +127,7 @@ class EventStore:
 
     def load_many(self, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
         """Return the events behind a version, in order, for many streams at once."""
-        with database_errors(), self._engine.connect() as connection:
+        with database_errors(), self.engine.connect() as connection:
             return select_events(connection, after)
 
     def state(self, task_id: TaskId) -> TaskState:
@@ -163,7 +163,7 @@ class EventStore:
         )
         if after is not None:
             query = query.where(event_table.c.task_id > after)
-        with database_errors(), self._engine.connect() as connection:
+        with database_errors(), self.engine.connect() as connection:
             return [TaskId(task_id) for task_id in connection.execute(query).scalars()]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     ForeignKeyConstraint,
@@ -43,6 +44,7 @@ event = Table(
     Column("recorded_at", UtcDateTime, nullable=False, server_default=func.now()),
     Column("data", JSONB, nullable=False),
     PrimaryKeyConstraint("task_id", "version", name="event_pkey"),
+    Index("event_recorded_at_idx", "recorded_at", postgresql_using="brin"),
     schema="batchtask",
 )
 
@@ -84,6 +86,66 @@ dead_letter = Table(
     PrimaryKeyConstraint("id", name="dead_letter_pkey"),
     # A dead letter that is delivered again after a crash of the recorder is the same row.
     Index("dead_letter_once_idx", "message_id", "queue", text("md5(body)"), text("md5(reason)"), unique=True),
+    schema="batchtask",
+)
+
+# What waits for a time of the clock: the scheduler submits a task at each tick.
+schedule = Table(
+    "schedule",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("parameters", JSONB, nullable=False),
+    Column("owner", Integer, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("database_tag", Text, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime),
+    Column("last_task_id", Uuid),
+    PrimaryKeyConstraint("name", name="schedule_pkey"),
+    Index("schedule_due_idx", "next_at", postgresql_where=text("NOT paused")),
+    schema="batchtask",
+)
+
+# Commands committed with a caller's data; the relay publishes and removes them.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("routing_key", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("written_at", UtcDateTime, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("id", name="outbox_pkey"),
+    schema="batchtask",
+)
+
+# The effect ledger: what task code did outside the database. An effect without `done_at` is in doubt.
+effect = Table(
+    "effect",
+    metadata,
+    Column("task_id", Uuid, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("intended_at", UtcDateTime, nullable=False, server_default=func.now()),
+    Column("done_at", UtcDateTime),
+    Column("outcome", Text),
+    PrimaryKeyConstraint("task_id", "key", name="effect_pkey"),
+    schema="batchtask",
+)
+
+# Whose turn it was last, for definitions whose runs never overlap; whether it still is, the task's stream says.
+turn = Table(
+    "turn",
+    metadata,
+    Column("name", Text, nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("fence", Integer, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("name", name="turn_pkey"),
     schema="batchtask",
 )
 
@@ -148,6 +210,7 @@ def batchtask_columns() -> list[Column[object]]:
         # Ours, behind the original's: the stream the row reflects, and how far.
         Column("task_id", Uuid, nullable=False),
         Column("version", Integer, nullable=False),
+        Column("due_at", UtcDateTime),
     ]
 
 
@@ -160,6 +223,7 @@ batchtask = Table(
     Index("batchtask_state_idx", "state"),
     Index("batchtask_definition_state_idx", "batchtaskdefinition_id", "state"),
     Index("batchtask_owner_newest_idx", "registered_associate_id", "batchtask_id"),
+    Index("batchtask_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     ForeignKeyConstraint(
         ["batchtaskdefinition_id"],
         ["crm7.batchtaskdefinition.batchtaskdefinition_id"],

@@ -1,195 +1,70 @@
-"""The task aggregate: what may happen to a task next. Pure: no clock, no I/O.
+"""The task aggregate: what may happen to a task next. Pure: no clock, no chance, no I/O.
 
-`evolve` folds events to a state, `decide` answers an intention with the events that follow from it, or refuses.
-Whoever appends the events states the version it decided on, so two who decide at once cannot both win.
+`task_state` folds events to a state, `decide` answers an intention (`intentions`) with the events that follow, or
+refuses. Whoever appends the events states the version it decided on, so two who decide at once cannot both win.
 The states as a diagram: docs/architecture.md.
 """
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Any, assert_never
+from datetime import timedelta
+from typing import assert_never
 
 from batchtask.events import (
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptSnoozed,
     AttemptStarted,
     AttemptTimedOut,
+    CancelRefused,
     CancelRequested,
     Event,
-    HeartbeatRecorded,
-    ProgressReported,
-    RecordedEvent,
+    PassCompleted,
+    RetryScheduled,
     TaskCancelled,
+    TaskDeferred,
     TaskFailed,
-    TaskSubmitted,
+    TaskReleased,
+    TaskReplayed,
     TaskSucceeded,
 )
-from batchtask.messages import SubmitTask
-from batchtask.outcomes import Cancelled, Cause, Ending, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
+from batchtask.intentions import (
+    AlreadyFinished,
+    Claim,
+    Defer,
+    Expire,
+    FenceIsOld,
+    HeldByAnother,
+    Intention,
+    NotDead,
+    NotDue,
+    RecordOutcome,
+    Reject,
+    Release,
+    Replay,
+    Report,
+    RequestCancel,
+)
+from batchtask.outcomes import (
+    Cancelled,
+    Cause,
+    Failed,
+    Interrupted,
+    Lost,
+    OutOfMemory,
+    Passed,
+    Snoozed,
+    Succeeded,
+    TimedOut,
+)
+from batchtask.retrying import UNLIMITED
+from batchtask.task_state import Phase, TaskState
 
-#: Attempts that may die under a task before it is taken to be what kills them.
-LOST_ATTEMPTS_ALLOWED = 3
-
-
-class Phase(enum.Enum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def finished(self) -> bool:
-        return self not in {Phase.QUEUED, Phase.RUNNING}
-
-
-@dataclass(frozen=True, kw_only=True)
-class TaskState:
-    """A task as its events so far say."""
-
-    version: int  #: of the last event folded
-    name: str
-    owner: int
-    phase: Phase = Phase.QUEUED
-    attempt: int = 0  #: counted tries so far
-    fence: int = 0  #: of the newest lease
-    lost_attempts: int = 0  #: attempts whose process died
-    worker: str = ""
-    delivery_id: str = ""
-    cancel_requested_by: int | None = None
-    parameters: dict[str, Any] = field(default_factory=dict)
-    payload_ref: str | None = None
-
-
-# Intentions: what somebody wants to do to a task. They stay inside the process; commands travel.
-
-
-@dataclass(frozen=True, kw_only=True)
-class Claim:
-    """A worker holds a delivery and wants to run the task."""
-
-    worker: str
-    delivery_id: str
-    redelivered: bool  #: the broker gave this delivery to somebody before
-    deadline_at: datetime | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecordOutcome:
-    """The attempt under `fence` ended."""
-
-    fence: int
-    outcome: Outcome
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """The attempt under `fence` is alive, and perhaps further than before."""
-
-    fence: int
-    event: ProgressReported | HeartbeatRecorded
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestCancel:
-    requested_by: int
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reject:
-    """No worker will ever be able to run the task."""
-
-    message: str
-
-
-Intention = Claim | RecordOutcome | Report | RequestCancel | Reject
-
-
-class Refusal(Exception):
-    """The intention does not fit the state; nothing follows from it."""
-
-
-class AlreadyFinished(Refusal):
-    """The task has ended; whoever asks again only needs the news of that."""
-
-
-class HeldByAnother(Refusal):
-    """A live attempt holds the task; this delivery is a duplicate."""
-
-
-class FenceIsOld(Refusal):
-    """A newer lease was handed out, or the attempt was ended by somebody else."""
-
-
-def submitted(command: SubmitTask) -> TaskSubmitted:
-    """The first event of every stream; a function of the command alone, so whoever comes first may write it."""
-    return TaskSubmitted(
-        name=command.name,
-        parameters=command.parameters,
-        payload_ref=command.payload_ref,
-        owner=command.owner,
-        description=command.description,
-        request=command.request,
-        database_tag=command.database_tag,
-        details_table=command.details_table,
-        details_record=command.details_record,
-        batch_id=command.batch_id,
-        correlation_id=command.correlation_id,
-    )
-
-
-def fold(events: Iterable[RecordedEvent], state: TaskState | None = None) -> TaskState | None:
-    """Fold events, in stream order without gaps, onto a state; None for a stream without events."""
-    for event in events:
-        state = evolve(state, event.body, event.version)
-    return state
-
-
-def evolve(state: TaskState | None, event: Event, version: int) -> TaskState:
-    """Return the state after one more event."""
-    if isinstance(event, TaskSubmitted):
-        return TaskState(
-            version=version,
-            name=event.name,
-            owner=event.owner,
-            parameters=event.parameters,
-            payload_ref=event.payload_ref,
-        )
-    if state is None:
-        raise ValueError(f"a stream begins with TaskSubmitted, not with {type(event).__name__}")
-    state = replace(state, version=version)
-    match event:
-        case AttemptStarted():
-            return replace(
-                state,
-                phase=Phase.RUNNING,
-                attempt=event.attempt,
-                fence=event.fence,
-                worker=event.worker,
-                delivery_id=event.delivery_id,
-            )
-        case AttemptInterrupted():
-            return replace(state, phase=Phase.QUEUED, attempt=state.attempt - 1)
-        case AttemptLost():
-            return replace(state, phase=Phase.QUEUED, lost_attempts=state.lost_attempts + 1)
-        case AttemptFailed() | AttemptTimedOut():
-            return replace(state, phase=Phase.QUEUED)
-        case CancelRequested():
-            return replace(state, cancel_requested_by=event.requested_by)
-        case TaskSucceeded():
-            return replace(state, phase=Phase.SUCCEEDED)
-        case TaskFailed():
-            return replace(state, phase=Phase.FAILED)
-        case TaskCancelled():
-            return replace(state, phase=Phase.CANCELLED)
-        case _:
-            return state
+#: `CancellationBehaviour.CannotCancel`, as the first event keeps it.
+CANNOT_CANCEL = 2
+#: A task that no worker can run is offered again, after pauses that double from the first to the longest. Guesses.
+FIRST_OFFER_SECONDS, LONGEST_OFFER_SECONDS = 5.0, 300.0
 
 
 def decide(state: TaskState, intention: Intention) -> list[Event]:
@@ -201,19 +76,26 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
     match intention:
         case Claim():
             return _claim(state, intention)
-        case RecordOutcome(fence=fence, outcome=outcome):
-            _require_fence(state, fence)
-            if isinstance(outcome, Lost):
-                return _lose(state, outcome.detail)
-            return outcome_events(fence, outcome, state.cancel_requested_by)
+        case RecordOutcome():
+            _require_fence(state, intention.fence)
+            return _end_attempt(state, intention)
         case Report():
             _require_fence(state, intention.fence)
             return [intention.event]
+        case Expire():
+            _require_fence(state, intention.fence)
+            return _expire(state, intention)
+        case Defer():
+            return _defer(state, intention)
+        case Release():
+            return [TaskReleased()] if (state.phase, state.version) == (Phase.WAITING, intention.version) else []
         case RequestCancel():
             return _request_cancel(state, intention)
         case Reject():
             _require_unfinished(state)
-            return [TaskFailed(cause=Cause.REJECTED, message=intention.message)]
+            return [TaskFailed(cause=intention.cause, message=intention.message)]
+        case Replay():
+            return _replay(state, intention)
         case _:
             assert_never(intention)
 
@@ -221,24 +103,26 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
 def _claim(state: TaskState, claim: Claim) -> list[Event]:
     _require_unfinished(state)
     ended: list[Event] = []
+    if state.phase is Phase.WAITING and claim.release != state.version:
+        raise NotDue
     if state.phase is Phase.RUNNING:
         # Only the very message that the live attempt holds can prove it dead, and only by coming back.
-        if not (claim.redelivered and claim.delivery_id == state.delivery_id):
+        if not (state.held and claim.redelivered and claim.delivery_id == state.delivery_id):
             raise HeldByAnother
         ended = _lose(state, "")
         if len(ended) > 1:
             return ended
     if state.cancel_requested_by is not None:
         return [*ended, TaskCancelled(requested_by=state.cancel_requested_by)]
+    if claim.unable:
+        due_at = claim.defer_until or claim.at + timedelta(seconds=_offer_again_seconds(state.deferrals))
+        return [*ended, TaskDeferred(due_at=due_at, reason=claim.unable)]
     return [*ended, start_attempt(claim, attempt=state.attempt + 1, fence=state.fence + 1)]
 
 
-def _lose(state: TaskState, detail: str) -> list[Event]:
-    lost = AttemptLost(fence=state.fence, detail=detail)
-    if state.lost_attempts + 1 < LOST_ATTEMPTS_ALLOWED:
-        return [lost]
-    message = f"The task was stopped for good: the process that ran it died {LOST_ATTEMPTS_ALLOWED} times."
-    return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
+def _offer_again_seconds(deferrals: int) -> float:
+    """The pause before a task is offered to the workers again, one of which may be able to run it by then."""
+    return min(FIRST_OFFER_SECONDS * 2.0 ** min(deferrals, 16), LONGEST_OFFER_SECONDS)
 
 
 def start_attempt(claim: Claim, *, attempt: int = 1, fence: int = 1) -> AttemptStarted:
@@ -249,37 +133,137 @@ def start_attempt(claim: Claim, *, attempt: int = 1, fence: int = 1) -> AttemptS
         worker=claim.worker,
         delivery_id=claim.delivery_id,
         deadline_at=claim.deadline_at,
+        held=claim.held,
+        lease_seconds=claim.lease_seconds,
+        lost_attempts=claim.lost_attempts,
     )
 
 
-def outcome_events(fence: int, outcome: Ending, cancel_requested_by: int | None) -> list[Event]:
-    """What an outcome under a valid fence means for the stream, whatever happened before."""
-    match outcome:
-        case Succeeded():
-            return [TaskSucceeded(fence=fence, response=outcome.response, file_name=outcome.file_name)]
-        case Failed():
-            failed = AttemptFailed(fence=fence, cause=outcome.cause, message=outcome.message, detail=outcome.detail)
-            return [failed, TaskFailed(cause=outcome.cause, message=outcome.message)]
-        case TimedOut():
-            message = f"The task ran longer than its limit of {outcome.limit_seconds:g} s and was stopped."
-            timed_out = AttemptTimedOut(fence=fence, limit_seconds=outcome.limit_seconds)
-            return [timed_out, TaskFailed(cause=Cause.TIME_LIMIT, message=message)]
-        case Cancelled():
-            return [TaskCancelled(requested_by=cancel_requested_by or 0, response=outcome.response)]
-        case Interrupted():
-            return [AttemptInterrupted(fence=fence, reason=outcome.reason)]
+def outcome_events(record: RecordOutcome) -> list[Event] | None:
+    """What an outcome under a valid fence means for the stream, whatever happened before; None if it depends on that.
+
+    Nothing here looks at a wish to cancel: it stands in the stream, and then the append is in conflict.
+    """
+    fence = record.fence
+    match record.outcome:
+        case Succeeded(response=response, file_name=file_name):
+            return [TaskSucceeded(fence=fence, response=response, file_name=file_name)]
+        case Failed(cause=cause, message=message) as outcome:
+            if outcome.retry and record.policy.retries(cause):
+                return None
+            return [_attempt_failed(record, outcome), TaskFailed(cause=cause, message=message)]
+        case Passed(response=response):
+            return [PassCompleted(fence=fence, due_at=record.pause_until or record.at, response=response)]
+        case Snoozed(seconds=seconds, reason=reason):
+            due_at = record.at + timedelta(seconds=seconds)
+            return [AttemptSnoozed(fence=fence, due_at=due_at, reason=reason)]
+        case Interrupted(reason=reason):
+            interrupted = AttemptInterrupted(fence=fence, reason=reason)
+            # While the message is held, it goes back to the queue; else the stream must bring the task back.
+            return [interrupted, _at_once(record, reason)] if record.loses_message else [interrupted]
+        case TimedOut() | OutOfMemory() | Lost() | Cancelled():
+            return None
         case _:
-            assert_never(outcome)
+            assert_never(record.outcome)
+
+
+def _end_attempt(state: TaskState, record: RecordOutcome) -> list[Event]:
+    outcome = record.outcome
+    match outcome:
+        case Lost(detail=detail):
+            return _lose(state, detail)
+        case Cancelled():
+            by = state.cancel_requested_by or 0
+            return [TaskCancelled(requested_by=by, response=outcome.response, forced=outcome.forced)]
+        case TimedOut(limit_seconds=seconds):
+            timed_out = AttemptTimedOut(fence=record.fence, limit_seconds=seconds)
+            message = f"The task ran longer than its limit of {seconds:g} s and was stopped."
+            return [timed_out, *_retry(state, Cause.TIME_LIMIT, record, message)]
+        case OutOfMemory(limit_mb=limit_mb):
+            message = f"The task took more memory than its limit of {limit_mb} MB and was stopped."
+            failed = AttemptFailed(fence=record.fence, cause=Cause.MEMORY, message=message)
+            return [failed, *_retry(state, Cause.MEMORY, record, message)]
+        case Failed(cause=cause, message=message) if outcome.retry and record.policy.retries(cause):
+            return [_attempt_failed(record, outcome), *_retry(state, cause, record, message)]
+    events = outcome_events(record)
+    assert events is not None
+    if state.cancel_requested_by is not None and isinstance(outcome, Passed | Snoozed | Interrupted):
+        return [*events, TaskCancelled(requested_by=state.cancel_requested_by)]
+    return events
+
+
+def _attempt_failed(record: RecordOutcome, outcome: Failed) -> AttemptFailed:
+    return AttemptFailed(fence=record.fence, cause=outcome.cause, message=outcome.message, detail=outcome.detail)
+
+
+def _at_once(record: RecordOutcome, reason: str) -> TaskDeferred:
+    return TaskDeferred(due_at=record.at, reason=reason)
+
+
+def _retry(state: TaskState, cause: Cause, record: RecordOutcome, message: str) -> list[Event]:
+    """What follows an attempt that ended badly: the next one, after a pause, or the end."""
+    if state.cancel_requested_by is not None:
+        return [TaskCancelled(requested_by=state.cancel_requested_by)]
+    failures = state.failed(cause) + 1
+    if not record.policy.may_retry(cause, failures):
+        return [TaskFailed(cause=cause, message=message)]
+    due_at = record.at + timedelta(seconds=record.policy.delay_seconds(failures, record.chance))
+    return [RetryScheduled(due_at=due_at, cause=cause, failures=failures)]
+
+
+def _lose(state: TaskState, detail: str) -> list[Event]:
+    """An attempt whose process died is followed by another at once, by whoever has the message in hand."""
+    lost = AttemptLost(fence=state.fence, detail=detail)
+    times = state.failed(Cause.LOST_WORKER) + 1
+    if state.lost_attempts == UNLIMITED or times < state.lost_attempts:
+        return [lost]
+    message = f"The task was stopped for good: the process that ran it died {times} times."
+    return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
+
+
+def _expire(state: TaskState, expire: Expire) -> list[Event]:
+    """Nobody has the message in hand: the task is to be published anew."""
+    ended = _lose(state, expire.detail)
+    if len(ended) > 1:
+        return ended
+    if state.cancel_requested_by is not None:
+        return [*ended, TaskCancelled(requested_by=state.cancel_requested_by)]
+    failures = state.failed(Cause.LOST_WORKER) + 1
+    return [*ended, RetryScheduled(due_at=expire.at, cause=Cause.LOST_WORKER, failures=failures)]
+
+
+def _defer(state: TaskState, defer: Defer) -> list[Event]:
+    _require_unfinished(state)
+    if state.phase is Phase.RUNNING:
+        raise HeldByAnother
+    if state.cancel_requested_by is not None:
+        return [TaskCancelled(requested_by=state.cancel_requested_by)]
+    return [TaskDeferred(due_at=defer.due_at, reason=defer.reason)]
 
 
 def _request_cancel(state: TaskState, request: RequestCancel) -> list[Event]:
     _require_unfinished(state)
-    if state.cancel_requested_by is not None:
+    if state.submitted.cancellation == CANNOT_CANCEL and not request.force:
+        return [CancelRefused(requested_by=request.requested_by, reason=request.reason)]
+    if state.cancel_requested_by is not None and (state.cancel_forced or not request.force):
         return []
-    wish = CancelRequested(requested_by=request.requested_by, reason=request.reason)
-    if state.phase is Phase.QUEUED:
-        return [wish, TaskCancelled(requested_by=request.requested_by)]
-    return [wish]
+    wish = CancelRequested(requested_by=request.requested_by, reason=request.reason, force=request.force)
+    if state.phase is Phase.RUNNING:
+        return [wish]
+    return [wish, TaskCancelled(requested_by=request.requested_by)]
+
+
+def _replay(state: TaskState, replay: Replay) -> list[Event]:
+    if state.phase not in {Phase.FAILED, Phase.CANCELLED}:
+        raise NotDead
+    return [
+        TaskReplayed(
+            requested_by=replay.requested_by,
+            due_at=replay.at,
+            parameters=replay.parameters,
+            payload_ref=replay.payload_ref,
+        )
+    ]
 
 
 def _require_unfinished(state: TaskState) -> None:

@@ -47,6 +47,8 @@ DEAD = Exchange("batchtask.dead", "fanout")
 CONTROL = Exchange("batchtask.control", "fanout")
 
 SUBMIT_KEY = "submit"
+#: For tasks that shall start later: recorded at once, published with `SUBMIT_KEY` by a scheduler when they are due.
+LATER_KEY = "later"
 CANCEL_KEY = "cancel"
 EVENTS_KEY = "events"
 
@@ -74,6 +76,7 @@ PROJECTIONS_QUEUE = Queue(
     arguments=_quorum(NO_DELIVERY_LIMIT),
     bindings=(
         Binding(COMMANDS.name, SUBMIT_KEY),
+        Binding(COMMANDS.name, LATER_KEY),
         Binding(COMMANDS.name, CANCEL_KEY),
         Binding(EVENTS.name, EVENTS_KEY),
     ),

@@ -27,7 +27,8 @@ _COLUMNS = """
     batchtask_id int, batchtaskdefinition_id int, description text, dbtag text, state int, detailstable smallint,
     detailsrecord int, request text, response text, startcount int, laststarted timestamptz, progresspercent smallint,
     progressdescription text, registered timestamptz, registered_associate_id int, updated timestamptz,
-    updated_associate_id int, updatedcount int, filename text, task_id uuid, version int
+    updated_associate_id int, updatedcount int, filename text, task_id uuid, version int,
+    due_at timestamptz
 """
 COLUMN_NAMES = [part.split()[0] for part in _COLUMNS.split(",")]
 #: Given with the first write of a row and never changed.

@@ -13,14 +13,18 @@ from batchtask.events import (
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptSnoozed,
     AttemptStarted,
     AttemptTimedOut,
-    CancelRequested,
-    HeartbeatRecorded,
+    PassCompleted,
     ProgressReported,
     RecordedEvent,
+    RetryScheduled,
     TaskCancelled,
+    TaskDeferred,
     TaskFailed,
+    TaskReleased,
+    TaskReplayed,
     TaskSubmitted,
     TaskSucceeded,
 )
@@ -67,6 +71,7 @@ class Row(msgspec.Struct, kw_only=True):
     updated_associate_id: int
     updatedcount: int
     filename: str | None
+    due_at: datetime | None = None  #: while the task waits
 
 
 def fold_row(row: Row | None, events: Iterable[RecordedEvent]) -> Row | None:
@@ -104,42 +109,69 @@ def _first(event: RecordedEvent, body: TaskSubmitted) -> Row:
         updated_associate_id=body.owner,
         updatedcount=0,
         filename=None,
+        due_at=body.start_at,
     )
 
 
 def _apply(row: Row, event: RecordedEvent) -> None:
+    """Heartbeats, checkpoints and wishes to cancel only make a row newer."""
     match event.body:
         case AttemptStarted():
             row.state = State.Started
             row.startcount += 1
             row.laststarted = event.occurred_at
-            row.progresspercent = 0
-            row.progressdescription = ""
+            row.due_at = None
+            _tell(row, "", percent=0)
         case ProgressReported(percent=percent, text=text):
-            row.progresspercent = percent
-            row.progressdescription = cut(text)
+            _tell(row, text, percent)
         case AttemptFailed() | AttemptTimedOut() | AttemptLost() | AttemptInterrupted():
             row.state = State.New
-            row.progressdescription = "Waiting for the next attempt"
+            _tell(row, "Waiting for the next attempt")
+        case RetryScheduled(due_at=due_at):
+            _wait(row, due_at, "Waiting for the next attempt")
+        case AttemptSnoozed(due_at=due_at, reason=reason) | TaskDeferred(due_at=due_at, reason=reason):
+            _wait(row, due_at, reason)
+        case PassCompleted(due_at=due_at, response=response):
+            row.response = cut(response)
+            _wait(row, due_at, "Waiting for the next pass")
+        case TaskReleased():
+            row.due_at = None
+        case TaskReplayed(due_at=due_at):
+            row.response, row.filename = "", None
+            _wait(row, due_at, "Begins anew", percent=0)
+        case TaskSucceeded() | TaskFailed() | TaskCancelled():
+            _end(row, event.body)
+
+
+def _tell(row: Row, text: str, percent: int | None = None) -> None:
+    row.progressdescription = cut(text)
+    if percent is not None:
+        row.progresspercent = percent
+
+
+def _wait(row: Row, due_at: datetime, text: str, percent: int | None = None) -> None:
+    row.state = State.New
+    row.due_at = due_at
+    _tell(row, text, percent)
+
+
+def _end(row: Row, end: TaskSucceeded | TaskFailed | TaskCancelled) -> None:
+    """The original knows no state for a stopped task: it is `Failed`, and the response says why."""
+    row.due_at = None
+    match end:
         case TaskSucceeded(response=response, file_name=file_name):
             row.state = State.Succeeded
             row.response = cut(response)
             row.filename = cut(file_name, FILE_NAME_LENGTH) if file_name else None
-            row.progresspercent = 100
-            row.progressdescription = ""
+            _tell(row, "", percent=100)
         case TaskFailed(message=message):
-            _end_badly(row, message)
+            row.state = State.Failed
+            row.response = cut(message)
+            _tell(row, "")
         case TaskCancelled(response=response):
-            _end_badly(row, f"Stopped on request. {response}".strip())
-        case HeartbeatRecorded() | CancelRequested():
-            pass
-
-
-def _end_badly(row: Row, response: str) -> None:
-    """The original knows no state for a stopped task: it is `Failed`, and the response says why."""
-    row.state = State.Failed
-    row.response = cut(response)
-    row.progressdescription = ""
+            row.state = State.Failed
+            row.response = cut(f"Stopped on request. {response}".strip())
+            _tell(row, "")
 
 
 def cut(text: str, length: int = TEXT_LENGTH) -> str:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 from batchtask.errors import StoreUnavailable
 from batchtask.events import Event, RecordedEvent
 from batchtask.identifiers import TaskId, new_task_id
+from batchtask.intentions import Intention, RecordOutcome, Report
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Outcome
 from batchtask.store import Append, EventStore
-from batchtask.task import Intention, RecordOutcome, Report, decide
+from batchtask.task import decide
 from worker.claims import ClaimRequest
 from worker.journal import Journal
 from worker.lease import Lease, Refused
@@ -63,7 +64,7 @@ class Desks:
         return answer
 
     def record(self, lease: Lease, outcome: Outcome) -> Recorded:
-        return self._record(lease, RecordOutcome(fence=lease.fence, outcome=outcome))
+        return self._record(lease, RecordOutcome(fence=lease.fence, outcome=outcome, at=BEGAN))
 
     def report(self, lease: Lease, report: Report) -> Recorded:
         return self._record(lease, report)
@@ -85,7 +86,7 @@ class AnswersLost(EventStore):
     """
 
     def __init__(self, store: EventStore, *, after: int = 0) -> None:
-        super().__init__(store._engine)
+        super().__init__(store.engine)
         self._left = after
 
     def append_many(self, appends: Sequence[Append], *, ensure: Iterable[RecordedEvent] = ()) -> set[TaskId]:

@@ -11,7 +11,7 @@ from batchtask.errors import TaskNotFound, WrongExpectedVersion
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.store import Append, storable
-from batchtask.task import TaskState, fold
+from batchtask.task_state import TaskState, fold
 
 
 class FakeEventStore:

@@ -9,25 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from batchtask import envelope
 from batchtask.broker import Delivery
 from batchtask.errors import LeaseLost, MessageError
-from batchtask.events import HeartbeatRecorded, ProgressReported
-from batchtask.messages import SubmitTask
-from batchtask.outcomes import Interrupted, Lost, Outcome, TimedOut
-from batchtask.publishing import REPEAT_HEADER
-from batchtask.task import RecordOutcome, Report
+from batchtask.identifiers import TaskId
+from batchtask.intentions import RecordOutcome
+from batchtask.outcomes import Cancelled, Interrupted, Lost, Outcome, OutOfMemory, Passed, TimedOut
 from batchtask.topology import TASKS_QUEUE
-from worker.children.frames import LogLine, Progress, Run
+from worker.children.frames import Run
 from worker.claims import ClaimRequest
 from worker.deps import Deps
 from worker.lease import Lease, Refused
-from worker.logbook import Line
+from worker.modes import memory_limit
+from worker.reading import read
 from worker.records import Recorded, RecordRequest
+from worker.reports import heed_cancel, report
 from worker.running import Holding, Running, Stop
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
         while not await try_once(holding, request, deps):
             pass
     finally:
+        deps.leased.discard(request.command.id)
         if deps.holding.get(request.command.id) is holding:
             del deps.holding[request.command.id]
 
@@ -61,6 +63,8 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
             return True  # nothing was begun; the broker gives the message to somebody
         claim = await deps.claim(as_held(request, holding))  # a second holder is refused here
         if isinstance(claim, Lease):
+            if not claim.held:
+                await let_go(claim.task_id, holding, deps)  # from here on only the lease keeps others away
             running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
             outcome = await perform(running, deps)  # the only step that runs task code
     if isinstance(claim, Refused):
@@ -71,8 +75,8 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
     _log_attempt(running, outcome)
     if recorded is None:
         # Another holder came between, by a redelivery. If the message is ours again, that one is dead: claim anew.
-        return False
-    if isinstance(outcome, Lost) and not recorded.finished:
+        return not claim.held
+    if isinstance(outcome, Lost) and claim.held and not recorded.finished:
         deps.announcer.announce_soon(recorded.news)
         return False
     await settle(holding, running, outcome, recorded, deps)  # acknowledge last: a crash before this redelivers
@@ -90,39 +94,6 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
         yield granted
         if granted:  # what was given back holds a slot for no time at all: that says nothing about tasks
             deps.prefetch.slot_held(loop.time() - began)
-
-
-def read(delivery: Delivery, deps: Deps) -> ClaimRequest:
-    """Decode a delivery and check that this worker can run it.
-
-    Raises:
-        MessageError: It never can.
-    """
-    message = envelope.decode_command(delivery.body)
-    command = message.command
-    if not isinstance(command, SubmitTask):
-        raise MessageError(f"{type(command).__name__} does not belong in {TASKS_QUEUE.name}", str(command.task_id))
-    if command.name not in deps.registry:
-        raise MessageError(
-            f"No worker knows a task {command.name!r}: install the package that defines it, then submit again.",
-            str(command.task_id),
-        )
-    tag = deps.settings.database_tag
-    if command.database_tag and tag and command.database_tag != tag:
-        raise MessageError(
-            f"The task belongs to database {command.database_tag!r}, this worker serves {tag!r}.",
-            str(command.task_id),
-        )
-    # The same command in two messages, because a publisher saw no confirm, is two deliveries.
-    delivery_id = message.message_id + str(delivery.headers.get(REPEAT_HEADER, ""))
-    limit = hard_limit(deps.registry[command.name].timeout_seconds, deps.settings.task_timeout)
-    return ClaimRequest(command, delivery_id, delivery.redelivered, limit, message.traceparent)
-
-
-def hard_limit(definition_seconds: float, service_seconds: float) -> float | None:
-    """The smaller of both limits; a definition says 0 for none, the service -1."""
-    limits = [seconds for seconds in (definition_seconds, service_seconds) if seconds > 0]
-    return min(limits, default=None)
 
 
 def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | None:
@@ -144,6 +115,13 @@ def as_held(request: ClaimRequest, holding: Holding) -> ClaimRequest:
     return replace(request, redelivered=holding.delivery.redelivered)
 
 
+async def let_go(task_id: TaskId, holding: Holding, deps: Deps) -> None:
+    """Acknowledge a message whose task is leased; the broker must not send another one in its place."""
+    deps.leased.add(task_id)
+    await deps.adjust_prefetch()
+    deps.consumer.settle(holding.delivery)
+
+
 async def perform(running: Running, deps: Deps) -> Outcome | None:
     """Run the task code in a child and return what it ended in; None when the lease is lost."""
     lease = running.lease
@@ -157,15 +135,15 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
         if running.stopped is not None:
             child.kill()
         if running.cancel_wanted:
-            running.tell_cancel()
-        outcome = await child.run(running.run, lambda frame: _report(frame, running, deps))
+            heed_cancel(running, deps, force=False)
+        outcome = await child.run(running.run, lambda frame: report(frame, running, deps))
     finally:
         if limit is not None:
             limit.cancel()
         running.child = None  # from here on it may serve another task: no late stop may hit it
         deps.pool.release(child)
         deps.running.pop(lease.task_id, None)
-    return _stopped(running, outcome)
+    return _stopped(running, outcome, deps)
 
 
 async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recorded | None:
@@ -174,7 +152,7 @@ async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recor
         return None
     lease = running.lease
     try:
-        return await deps.record(RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=outcome)))
+        return await deps.record(RecordRequest(lease, _end(running, outcome, deps)))
     except LeaseLost:
         logger.warning("lease lost, outcome dropped", extra={"task": lease.task_id, "fence": lease.fence})
         return None
@@ -182,10 +160,12 @@ async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recor
 
 async def settle(holding: Holding, running: Running, outcome: Outcome | None, recorded: Recorded, deps: Deps) -> None:
     """Tell the projections, give an interrupted task back, then acknowledge."""
+    lease = running.lease
     await deps.announcer.announce(recorded.news)
-    if isinstance(outcome, Interrupted):
-        await deps.announcer.hand_back(running.lease.command, running.lease.traceparent)
-    deps.consumer.settle(holding.delivery)
+    if isinstance(outcome, Interrupted) and lease.held and not recorded.finished:
+        await deps.announcer.hand_back(lease.command, lease.traceparent)
+    if lease.held:
+        deps.consumer.settle(holding.delivery)
 
 
 async def set_aside(delivery: Delivery, error: MessageError, deps: Deps) -> None:
@@ -204,6 +184,8 @@ def _run(lease: Lease) -> Run:
         payload_ref=command.payload_ref,
         owner=command.owner,
         attempt=lease.attempt,
+        fence=lease.fence,
+        checkpoint=lease.checkpoint,
         traceparent=lease.traceparent,
     )
 
@@ -215,51 +197,46 @@ def _limit(running: Running) -> asyncio.TimerHandle | None:
     return asyncio.get_running_loop().call_later(seconds, running.stop, Stop.TIME_LIMIT)
 
 
-def _stopped(running: Running, outcome: Outcome) -> Outcome | None:
+def _stopped(running: Running, outcome: Outcome, deps: Deps) -> Outcome | None:
     """A kill of ours looks like a lost process; we know better. A task that ended before the kill has ended."""
     if not isinstance(outcome, Lost) or running.stopped is None:
         return outcome
     match running.stopped:
         case Stop.TIME_LIMIT:
             return TimedOut(limit_seconds=running.lease.limit_seconds or 0)
+        case Stop.MEMORY_LIMIT:
+            return OutOfMemory(limit_mb=memory_limit_of(running, deps) or 0)
+        case Stop.CANCEL:
+            return Cancelled(forced=True)
         case Stop.SHUTDOWN:
             return Interrupted(reason="the worker was told to stop")
         case Stop.LEASE_LOST:
             return None
 
 
-def _report(frame: Progress | LogLine, running: Running, deps: Deps) -> None:
-    lease = running.lease
-    if isinstance(frame, LogLine):
-        line = Line.at(lease.task_id, lease.attempt, frame.logged_at, frame.level, frame.text)
-        deps.logbook.add(line)
-        return
-    event = ProgressReported(fence=lease.fence, percent=frame.percent, text=frame.text)
-    report(running, Report(fence=lease.fence, event=event), deps)
+def memory_limit_of(running: Running, deps: Deps) -> int | None:
+    """What a running task and all it started may take, in MB; None = as much as there is."""
+    return memory_limit(deps.registry[running.run.name].memory_limit_mb, deps.settings.memory_limit_mb)
 
 
-def report(running: Running, intention: Report, deps: Deps) -> None:
-    """Record progress or a heartbeat while the task code goes on."""
-    reporting = asyncio.create_task(_record_report(running, intention, deps))
-    running.reports.add(reporting)
-    reporting.add_done_callback(running.reports.discard)
-
-
-async def _record_report(running: Running, intention: Report, deps: Deps) -> None:
-    try:
-        recorded = await deps.record(RecordRequest(running.lease, intention))
-    except LeaseLost:
-        running.stop(Stop.LEASE_LOST)
-        return
-    if recorded.cancel_requested:
-        running.tell_cancel()
-    await deps.announcer.announce(recorded.news)
-
-
-def heartbeat(running: Running, deps: Deps) -> None:
-    """Say in the stream that the attempt is alive; finds out, too, when it has lost its lease."""
-    fence = running.lease.fence
-    report(running, Report(fence=fence, event=HeartbeatRecorded(fence=fence)), deps)
+def _end(running: Running, outcome: Outcome, deps: Deps) -> RecordOutcome:
+    definition = deps.registry[running.run.name]
+    at = datetime.now(UTC)
+    ran = timedelta(seconds=asyncio.get_running_loop().time() - running.started_at)
+    return RecordOutcome(
+        fence=running.lease.fence,
+        outcome=outcome,
+        at=at,
+        policy=definition.retry,
+        chance=random.random(),  # noqa: S311 - spreads retries, guards nothing
+        pause_until=max(
+            at - ran + timedelta(seconds=definition.start_interval_seconds),
+            at + timedelta(seconds=definition.minimum_sleep_seconds),
+        )
+        if isinstance(outcome, Passed)
+        else None,
+        loses_message=not running.lease.held,
+    )
 
 
 def _log_attempt(running: Running, outcome: Outcome | None) -> None:

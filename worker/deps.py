@@ -33,8 +33,11 @@ class Deps:
     claim: Callable[[ClaimRequest], Awaitable[Lease | Refused]]  #: batched; waits while the database is away
     record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
     prefetch: PrefetchPolicy
+    held: frozenset[str]  #: names of the tasks whose messages stay unacknowledged while they run
+    adjust_prefetch: Callable[[], Awaitable[bool]]  #: to what fits besides the leased tasks
     slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     running: dict[TaskId, Running] = field(default_factory=dict)
+    leased: set[TaskId] = field(default_factory=set)  #: tasks that have a slot and hold no message
     draining: bool = False  #: told to stop: nothing more is claimed
     stopping: bool = False  #: out of patience: what runs is interrupted

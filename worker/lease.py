@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
@@ -19,6 +20,8 @@ class Lease:
     version: int  #: last version of the stream that this worker has seen; rises with what it records
     news: list[RecordedEvent]  #: what the claim wrote
     limit_seconds: float | None  #: the hard limit; None = unlimited
+    held: bool = True  #: the delivery stays unacknowledged until the outcome is recorded
+    checkpoint: dict[str, Any] | None = None  #: what an earlier attempt kept
     traceparent: str | None = None  #: of whoever submitted
 
     @property

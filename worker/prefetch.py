@@ -39,10 +39,17 @@ class PrefetchPolicy:
         """Note that deliveries had to be given back."""
         self._no_surplus_before = now + PENANCE_SECONDS
 
-    def wanted(self, current: int, now: float) -> int:
-        """The prefetch to ask for; stays at `current` while that is about right, for a change costs round trips."""
-        if now < self._no_surplus_before:
-            return self._slots
-        fitting = int(self._slots * WAIT_SECONDS / max(self._mean_seconds, 1e-6))
-        fitting = max(self._slots, min(fitting, LARGEST))
-        return fitting if fitting >= 2 * current or fitting <= current // 4 else current
+    def wanted(self, current: int, leased: int, now: float) -> int:
+        """The prefetch to ask for; stays at `current` while that is about right, for a change costs round trips.
+
+        Args:
+            current: The prefetch that the broker knows.
+            leased: Tasks that hold a slot but no message.
+            now: Seconds of any clock that only goes forward.
+        """
+        free = self._slots - leased
+        if free == 0 or now < self._no_surplus_before or (leased and current > free):
+            return free
+        fitting = int(free * WAIT_SECONDS / max(self._mean_seconds, 1e-6))
+        fitting = max(free, min(fitting, LARGEST))
+        return fitting if fitting >= 2 * current or fitting <= current // 4 or current < free else current

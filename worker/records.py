@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from batchtask import task
 from batchtask.errors import LeaseLost
 from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
 from batchtask.identifiers import TaskId
-from batchtask.outcomes import Cancelled, Lost
+from batchtask.intentions import RecordOutcome, Refusal, Report
 from batchtask.store import Append, EventStore
+from batchtask.task import decide, outcome_events
+from batchtask.task_state import TaskState, evolve, fold
 from worker.deciding import decide_until_first
 from worker.lease import Lease
 
@@ -22,7 +23,7 @@ class RecordRequest:
     """Something that an attempt wants to have in its stream."""
 
     lease: Lease
-    intention: task.RecordOutcome | task.Report
+    intention: RecordOutcome | Report
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Recorded:
     """It is in the stream now."""
 
     news: list[RecordedEvent]
-    cancel_requested: bool  #: somebody asked for a stop; known only when the stream had to be read
+    cancel_requested: bool = False  #: somebody asked for a stop; known only when the stream had to be read
+    cancel_forced: bool = False  #: and wants it killed
 
     @property
     def finished(self) -> bool:
@@ -42,7 +44,7 @@ class Recorded:
 class Plain:
     """What to append so that everything is recorded that does not depend on what else stands in the streams."""
 
-    requests: dict[TaskId, list[RecordRequest]]
+    requests: dict[TaskId, list[tuple[RecordRequest, list[Event]]]]
     appends: list[Append]
 
 
@@ -65,7 +67,7 @@ class RecordDesk:
         return Plain(
             requests=joined,
             appends=[
-                Append(task_id, of_task[0].lease.version, [event for one in of_task for event in _events(one)], at)
+                Append(task_id, of_task[0][0].lease.version, [event for _, events in of_task for event in events], at)
                 for task_id, of_task in joined.items()
             ],
         )
@@ -78,83 +80,82 @@ class RecordDesk:
         Raises:
             StoreUnavailable: Not known whether it was written; recording again finds out.
         """
-        written = {append.task_id: append.occurred_at for append in plain.appends if append.task_id not in refused}
-        joined = {id(one) for task_id in written for one in plain.requests[task_id]}
+        written = {
+            id(request): (events, append.occurred_at)
+            for append in plain.appends
+            if append.task_id not in refused
+            for request, events in plain.requests[append.task_id]
+        }
         return [
-            self._written(request, written[request.lease.task_id])
-            if id(request) in joined
+            self._written(request, *written[id(request)])
+            if id(request) in written
             else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
 
-    def _written(self, request: RecordRequest, at: datetime) -> Recorded:
+    def _written(self, request: RecordRequest, events: Sequence[Event], at: datetime) -> Recorded:
         """Advance the lease by the request's own share of what was appended for its stream."""
-        append = Append(request.lease.task_id, request.lease.version, _events(request), at)
-        return self._done(request, append)
+        return self._done(request, Append(request.lease.task_id, request.lease.version, events, at))
 
     def _decide_once(self, request: RecordRequest) -> Recorded | None:
         lease = request.lease
         history = self._store.load(lease.task_id)
-        state = task.fold(history)
+        state = fold(history)
         if state is None:
             raise LeaseLost(str(lease.task_id), lease.fence)
         try:
-            events = task.decide(state, request.intention)
-        except task.Refusal as error:
+            events = decide(state, request.intention)
+        except Refusal as error:
             return self._repeated(request, history, error)
         append = Append(lease.task_id, state.version, events, self._now())
         if self._store.append_many([append]):
             return None
-        return self._done(request, append, cancel_requested=state.cancel_requested_by is not None)
+        return self._done(request, append, state)
 
-    def _repeated(self, request: RecordRequest, history: Sequence[RecordedEvent], error: task.Refusal) -> Recorded:
+    def _repeated(self, request: RecordRequest, history: Sequence[RecordedEvent], error: Refusal) -> Recorded:
         """After a lost connection we record again what may be there already: our own events are no conflict."""
-        state: task.TaskState | None = None
+        state: TaskState | None = None
         for index, event in enumerate(history):
             if state is not None and _stands_at(index, history, state, request.intention):
-                return Recorded(list(history[index:]), cancel_requested=False)
-            state = task.evolve(state, event.body, event.version)
+                return Recorded(list(history[index:]))
+            state = evolve(state, event.body, event.version)
         raise LeaseLost(str(request.lease.task_id), request.lease.fence) from error
 
-    def _done(self, request: RecordRequest, append: Append, *, cancel_requested: bool = False) -> Recorded:
+    def _done(self, request: RecordRequest, append: Append, state: TaskState | None = None) -> Recorded:
         recorded = append.recorded()
         request.lease.version = recorded[-1].version
-        return Recorded(recorded, cancel_requested)
+        if state is None:
+            return Recorded(recorded)
+        return Recorded(recorded, state.cancel_requested_by is not None, state.cancel_forced)
 
 
-def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[RecordRequest]]:
+def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[RecordRequest, list[Event]]]]:
     """What can be appended without reading: for each stream its requests in order, until one depends on the state."""
-    joined: dict[TaskId, list[RecordRequest]] = {}
+    joined: dict[TaskId, list[tuple[RecordRequest, list[Event]]]] = {}
     closed: set[TaskId] = set()
     for request in requests:
         task_id = request.lease.task_id
-        if _depends_on_state(request.intention):
+        events = _events(request)
+        if events is None:
             closed.add(task_id)
         elif task_id not in closed:
-            joined.setdefault(task_id, []).append(request)
+            joined.setdefault(task_id, []).append((request, events))
     return joined
 
 
-def _depends_on_state(intention: task.RecordOutcome | task.Report) -> bool:
-    return isinstance(intention, task.RecordOutcome) and isinstance(intention.outcome, Lost | Cancelled)
-
-
-def _events(request: RecordRequest) -> list[Event]:
+def _events(request: RecordRequest) -> list[Event] | None:
     intention = request.intention
-    if isinstance(intention, task.Report):
-        return [intention.event]
-    assert not isinstance(intention.outcome, Lost)
-    return task.outcome_events(intention.fence, intention.outcome, None)
+    return [intention.event] if isinstance(intention, Report) else outcome_events(intention)
 
 
 def _stands_at(
-    index: int, history: Sequence[RecordedEvent], state: task.TaskState, intention: task.RecordOutcome | task.Report
+    index: int, history: Sequence[RecordedEvent], state: TaskState, intention: RecordOutcome | Report
 ) -> bool:
     """Whether the stream goes on, behind a state, with exactly what the intention means there."""
-    if isinstance(intention, task.Report):
+    if isinstance(intention, Report):
         return False  # telling it again does no harm
     try:
-        expected = task.decide(state, intention)
-    except task.Refusal:
+        expected = decide(state, intention)
+    except Refusal:
         return False
     return [event.body for event in history[index : index + len(expected)]] == expected

@@ -16,6 +16,8 @@ class Stop(enum.Enum):
     """Why an attempt was ended from outside."""
 
     TIME_LIMIT = "time limit"
+    MEMORY_LIMIT = "memory limit"
+    CANCEL = "cancel"
     SHUTDOWN = "shutdown"
     LEASE_LOST = "lease lost"
 
@@ -50,9 +52,11 @@ class Running:
         if self.child is not None:
             self.child.kill()
 
-    def tell_cancel(self) -> None:
-        """Let the task code know that somebody wants it to stop, once; now, or as soon as it begins."""
+    def tell_cancel(self) -> bool:
+        """Let the task code know that somebody wants it to stop, now or as soon as it begins; True the first time."""
         self.cancel_wanted = True
-        if not self.cancel_told and self.child is not None:
-            self.cancel_told = True
-            self.child.cancel(self.run)
+        if self.cancel_told or self.child is None:
+            return False
+        self.cancel_told = True
+        self.child.cancel(self.run)
+        return True

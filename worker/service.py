@@ -23,7 +23,7 @@ from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.topology import CONTROL, TASKS_QUEUE
 from worker.announcer import Announcer
-from worker.attempt import hard_limit, heartbeat, run_attempt, set_aside
+from worker.attempt import run_attempt, set_aside
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
 from worker.claims import ClaimRequest
@@ -31,8 +31,10 @@ from worker.deps import Deps
 from worker.journal import Answer, Journal, Request
 from worker.lease import Lease, Refused
 from worker.logbook import Logbook
+from worker.modes import held_tasks
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
 from worker.records import Recorded, RecordRequest
+from worker.reports import heartbeat, heed_cancel
 from worker.running import Holding, Stop
 
 logger = logging.getLogger(__name__)
@@ -46,9 +48,8 @@ DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
 GOVERN_SECONDS = 0.1
-#: The broker's default acknowledgement timeout is 30 minutes, looked at once a minute:
-#: https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout. Longer limits are warned of.
-LONGEST_HOLD_SECONDS = 1800 - 60 - 60
+#: The broker's default: https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout.
+DEFAULT_ACK_TIMEOUT_SECONDS = 1800.0
 #: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
 INTERRUPT_SECONDS = 10.0
 
@@ -69,6 +70,7 @@ class Worker:
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="store")
         self._attempts: set[asyncio.Task[None]] = set()
         self._housekeeping: list[asyncio.Task[None]] = []
+        self._adjusting = asyncio.Lock()
         self._deps = self._assemble(registry, EventStore(self._engine))
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
@@ -103,6 +105,8 @@ class Worker:
             claim=self._claim,
             record=self._record,
             prefetch=PrefetchPolicy(settings.max_tasks),
+            held=frozenset(definition.name for definition in registry),
+            adjust_prefetch=self._adjust_prefetch,
             slots=asyncio.Semaphore(settings.max_tasks),
         )
 
@@ -116,24 +120,16 @@ class Worker:
         await loop.run_in_executor(self._threads, require_schema, self._engine)
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await self._publisher.start()  # first: without a broker no child shall have been started
+        self._deps.held = held_tasks(
+            self._deps.registry,
+            task_timeout=self._settings.task_timeout,
+            drain_seconds=self._settings.drain_seconds,
+            ack_timeout_seconds=self._settings.consumer_timeout or DEFAULT_ACK_TIMEOUT_SECONDS,
+        )
         await self._deps.pool.start()
         await self._deps.consumer.start()
         self._housekeeping = [asyncio.create_task(care()) for care in (self._beat, self._tidy, self._govern)]
-        self._warn_of_long_tasks()
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
-
-    def _warn_of_long_tasks(self) -> None:
-        """The broker takes a message back after its acknowledgement timeout, and the task would run a second time."""
-        limits = {
-            definition.name: hard_limit(definition.timeout_seconds, self._settings.task_timeout)
-            for definition in self._deps.registry
-        }
-        long = sorted(name for name, limit in limits.items() if limit is None or limit > LONGEST_HOLD_SECONDS)
-        if long:
-            logger.warning(
-                "tasks may outlive the broker's consumer_timeout: give them a timeout, or raise that one",
-                extra={"tasks": ",".join(long), "safe_seconds": LONGEST_HOLD_SECONDS},
-            )
 
     async def failed(self) -> None:
         """Return never; raises when a connection can not be kept, as when somebody redeclared a queue."""
@@ -181,12 +177,14 @@ class Worker:
         asyncio.get_running_loop().call_later(2, self._beat_once)
 
     def _cancel_wanted(self, body: bytes) -> None:
+        """A hint from the projections: `<task id>`, or `<task id> force`. What counts stands in the stream."""
         with contextlib.suppress(ValueError, UnicodeDecodeError):
-            task_id = TaskId(UUID(body.decode()))
+            number, _, force = body.decode().partition(" ")
+            task_id = TaskId(UUID(number))
             if task_id in self._deps.holding:
                 self._deps.holding[task_id].cancel_wanted = True
             if task_id in self._deps.running:
-                self._deps.running[task_id].tell_cancel()
+                heed_cancel(self._deps.running[task_id], self._deps, force=force == "force")
 
     async def _beat(self) -> None:
         while True:
@@ -211,12 +209,20 @@ class Worker:
             waiting = [one for one in deps.holding.values() if not one.started and deps.consumer.holds(one.delivery)]
             if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
                 deps.prefetch.waited_too_long(loop.time())
-            wanted = deps.prefetch.wanted(deps.consumer.prefetch, loop.time())
-            if wanted != deps.consumer.prefetch and not deps.draining:
-                logger.debug("prefetch", extra={"wanted": wanted, "waiting": len(waiting)})
-                await deps.consumer.set_prefetch(wanted)
-                if wanted == self._settings.max_tasks:
-                    self._give_back(waiting)
+            if await self._adjust_prefetch():
+                self._give_back(waiting)
+
+    async def _adjust_prefetch(self) -> bool:
+        """Ask the broker for as much as fits; True when that has become so little that what waits goes back."""
+        deps = self._deps
+        async with self._adjusting:
+            leased = len(deps.leased)
+            wanted = deps.prefetch.wanted(deps.consumer.prefetch, leased, asyncio.get_running_loop().time())
+            if wanted == deps.consumer.prefetch or deps.draining:
+                return False
+            logger.debug("prefetch", extra={"wanted": wanted, "leased": leased})
+            await deps.consumer.set_prefetch(wanted)
+            return wanted <= self._settings.max_tasks - leased
 
     def _give_back(self, waiting: Sequence[Holding]) -> None:
         for holding in waiting:

@@ -117,9 +117,13 @@ class Consumer:
         return self._prefetch
 
     async def set_prefetch(self, prefetch: int) -> None:
-        """Subscribe anew, because a subscription keeps its prefetch for life; what is in hand stays in hand."""
+        """Subscribe anew, because a subscription keeps its prefetch for life; what is in hand stays in hand.
+
+        Args:
+            prefetch: 0 = no subscription until there is another number.
+        """
         self._prefetch = prefetch
-        if self._tag is None or not self.connection.usable:
+        if not self.connection.usable:
             return
         with contextlib.suppress(Lost):
             await self._unsubscribe()
@@ -133,7 +137,7 @@ class Consumer:
         await self._subscribe()
 
     async def _subscribe(self) -> None:
-        if self._stopped:
+        if self._stopped or self._prefetch == 0:
             return
         channel, call = self.connection.channel, self.connection.call
         await call(channel.basic_qos, prefetch_count=self._prefetch)

@@ -15,7 +15,7 @@ from batchtask.events import CancelRequested, Event, HeartbeatRecorded, Recorded
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.local.processes import free_port
 from batchtask.store import Append, EventStore
-from batchtask.task import Phase
+from batchtask.task_state import Phase
 from tests.fakes import FakeEventStore
 
 AT = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 
 from batchtask.errors import StoreUnavailable
 from batchtask.events import AttemptLost, AttemptStarted, ProgressReported, TaskCancelled, TaskFailed
+from batchtask.intentions import RecordOutcome, Report, RequestCancel
 from batchtask.outcomes import Cause, Failed, Interrupted, Lost, Succeeded
 from batchtask.store import EventStore, first_event
-from batchtask.task import RecordOutcome, Report, RequestCancel
-from tests.desks import AnswersLost, Desks, bodies, claim_request, command, kinds, somebody_decides
+from tests.desks import BEGAN, AnswersLost, Desks, bodies, claim_request, command, kinds, somebody_decides
 from worker.journal import Answer
 from worker.lease import Lease, Refused
 from worker.records import Recorded, RecordRequest
@@ -219,7 +219,7 @@ def test_a_task_given_up_by_its_process_is_free_for_the_next_claim(store: EventS
 def test_a_claim_of_a_task_whose_outcome_is_recorded_at_that_moment_finds_it_ended(store: EventStore) -> None:
     desks, wanted = Desks(store), command()
     lease = desks.lease(wanted)
-    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded(response="done")))
+    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded(response="done"), at=BEGAN))
 
     claimed, recorded = desks.journal.write([claim_request(wanted, redelivered=True), ended])
 
@@ -232,7 +232,7 @@ def test_progress_and_outcome_of_one_moment_are_both_recorded_in_order(store: Ev
     desks, wanted = Desks(store), command()
     lease = desks.lease(wanted)
     told = RecordRequest(lease, Report(fence=lease.fence, event=ProgressReported(fence=lease.fence, percent=50)))
-    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded()))
+    ended = RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=Succeeded(), at=BEGAN))
 
     answers = desks.journal.write([told, ended])
 

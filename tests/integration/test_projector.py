@@ -14,13 +14,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, text
 
-from batchtask import task
 from batchtask.events import Event, HeartbeatRecorded, ProgressReported, RecordedEvent, TaskSubmitted
 from batchtask.identifiers import TaskId, new_task_id
+from batchtask.intentions import Claim, Intention, RecordOutcome, Refusal, Reject, Report, RequestCancel
 from batchtask.outcomes import Cancelled, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
 from batchtask.store import Append, EventStore, first_event
 from batchtask.tables import batchtask, task_number
-from batchtask.task import Intention, RecordOutcome, Report, TaskState
+from batchtask.task import decide
+from batchtask.task_state import TaskState, fold
 from projections.projector import Projector
 from projections.rebuild import Rebuild, Rebuilt
 from projections.rows import Row, fold_row
@@ -43,16 +44,16 @@ def intentions(state: TaskState) -> list[Intention]:
     """Everything somebody may want of a task in this state; most of it is refused most of the time."""
     fence = state.fence
     claims = [
-        task.Claim(worker="w", delivery_id=delivery_id, redelivered=redelivered, deadline_at=None)
+        Claim(at=BEGAN, worker="w", delivery_id=delivery_id, redelivered=redelivered, deadline_at=None)
         for delivery_id, redelivered in [("m1", False), ("m2", False), (state.delivery_id, True)]
     ]
     return [
         *claims,
-        *(RecordOutcome(fence=fence, outcome=outcome) for outcome in OUTCOMES),
+        *(RecordOutcome(fence=fence, outcome=outcome, at=BEGAN) for outcome in OUTCOMES),
         Report(fence=fence, event=ProgressReported(fence=fence, percent=10 * state.version % 101, text=LONG)),
         Report(fence=fence, event=HeartbeatRecorded(fence=fence)),
-        task.RequestCancel(requested_by=5, reason="enough"),
-        task.Reject(message="no worker knows it"),
+        RequestCancel(requested_by=5, reason="enough"),
+        Reject(message="no worker knows it"),
     ]
 
 
@@ -63,11 +64,11 @@ def history_of(choices: Sequence[int], owner: int) -> History:
     """A history as it may really come about: every event was decided."""
     events = [first_event(command(name=f"task-{owner % 3}", owner=owner, description=LONG, request="r \0"))]
     for choice in choices:
-        state = task.fold(events)
+        state = fold(events)
         assert state is not None
         try:
-            follows = task.decide(state, intentions(state)[choice])
-        except task.Refusal:
+            follows = decide(state, intentions(state)[choice])
+        except Refusal:
             continue
         events += placed(events, follows)
     return events

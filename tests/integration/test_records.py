@@ -16,10 +16,10 @@ from batchtask.events import (
     TaskFailed,
     TaskSucceeded,
 )
+from batchtask.intentions import RecordOutcome, Report, RequestCancel
 from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
 from batchtask.store import EventStore
-from batchtask.task import RecordOutcome, Report, RequestCancel
-from tests.desks import AnswersLost, Desks, bodies, command, kinds, somebody_decides
+from tests.desks import BEGAN, AnswersLost, Desks, bodies, command, kinds, somebody_decides
 from worker.lease import Lease
 from worker.records import Recorded, RecordRequest
 
@@ -208,4 +208,4 @@ def test_reports_and_the_outcome_of_one_attempt_may_come_together(store: EventSt
 
 
 def outcome_request(lease: Lease, outcome: Outcome) -> RecordRequest:
-    return RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=outcome))
+    return RecordRequest(lease, RecordOutcome(fence=lease.fence, outcome=outcome, at=BEGAN))

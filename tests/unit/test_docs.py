@@ -21,7 +21,7 @@ from batchtask.events import EVENT_TYPES
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
 from batchtask.tables import batchtask
-from batchtask.task import Phase
+from batchtask.task_state import Phase
 from batchtask.upcasters import COMMAND_TYPES
 from projections.rows import State
 

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batchtask import task
 from batchtask.events import (
     TERMINAL_EVENTS,
     AttemptFailed,
@@ -27,25 +26,22 @@ from batchtask.events import (
     TaskSubmitted,
     TaskSucceeded,
 )
-from batchtask.messages import SubmitTask
-from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
-from batchtask.task import (
+from batchtask.intentions import (
     AlreadyFinished,
     Claim,
     FenceIsOld,
     HeldByAnother,
     Intention,
-    Phase,
     RecordOutcome,
     Refusal,
     Reject,
     Report,
     RequestCancel,
-    TaskState,
-    decide,
-    evolve,
-    fold,
 )
+from batchtask.messages import SubmitTask
+from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
+from batchtask.task import decide
+from batchtask.task_state import Phase, TaskState, evolve, fold, submitted
 
 TASK = UUID("01900000-0000-7000-8000-000000000001")
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -63,10 +59,10 @@ SUCCEEDED = [*RUNNING, TaskSucceeded(fence=1)]
 FAILED = [*RUNNING, TaskFailed(cause=Cause.ERROR, message="no")]
 CANCELLED = [SUBMITTED, WISH, TaskCancelled(requested_by=7)]
 
-NEW = Claim(worker="w2", delivery_id="d2", redelivered=False, deadline_at=None)
-COPY_REDELIVERED = Claim(worker="w2", delivery_id="d2", redelivered=True, deadline_at=None)
-SAME = Claim(worker="w2", delivery_id="d1", redelivered=False, deadline_at=None)
-SAME_REDELIVERED = Claim(worker="w2", delivery_id="d1", redelivered=True, deadline_at=AT)
+NEW = Claim(at=AT, worker="w2", delivery_id="d2", redelivered=False, deadline_at=None)
+COPY_REDELIVERED = Claim(at=AT, worker="w2", delivery_id="d2", redelivered=True, deadline_at=None)
+SAME = Claim(at=AT, worker="w2", delivery_id="d1", redelivered=False, deadline_at=None)
+SAME_REDELIVERED = Claim(at=AT, worker="w2", delivery_id="d1", redelivered=True, deadline_at=AT)
 PROGRESS = Report(fence=1, event=ProgressReported(fence=1, percent=5))
 CANCEL = RequestCancel(requested_by=9, reason="changed my mind")
 REJECT = Reject(message="unknown task")
@@ -79,7 +75,7 @@ def start(attempt: int, fence: int, claim: Claim) -> AttemptStarted:
 
 
 def ended(outcome: Outcome, fence: int = 1) -> RecordOutcome:
-    return RecordOutcome(fence=fence, outcome=outcome)
+    return RecordOutcome(fence=fence, outcome=outcome, at=AT)
 
 
 def state_after(history: list[Event]) -> TaskState:
@@ -214,13 +210,13 @@ def test_the_first_event_says_all_that_the_command_said() -> None:
         batch_id=UUID(int=2),
         correlation_id=UUID(int=3),
     )
-    first = task.submitted(command)
+    first = submitted(command)
     assert {name: getattr(first, name) for name in first.__struct_fields__} == {
         name: getattr(command, name) for name in first.__struct_fields__
     }
     state = evolve(None, first, 0)
-    assert (state.name, state.owner, state.parameters) == ("report", 7, {"selection_id": 88})
-    assert (state.phase, state.payload_ref) == (Phase.QUEUED, "/payloads/1.json")
+    assert (state.name, state.owner, state.submitted.parameters) == ("report", 7, {"selection_id": 88})
+    assert (state.phase, state.submitted.payload_ref) == (Phase.QUEUED, "/payloads/1.json")
 
 
 def test_a_stream_that_does_not_begin_with_its_submission_is_an_error() -> None:

@@ -10,8 +10,9 @@ import socket
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
-from batchtask.outcomes import Cancelled, Failed, Lost, Succeeded
+from batchtask.outcomes import Lost
 from worker.children.frames import (
+    Answer,
     CancelRun,
     Done,
     FrameReader,
@@ -42,7 +43,7 @@ class Child(asyncio.Protocol):
         self._reader = FrameReader(FromChild)
         self._transport: asyncio.WriteTransport | None = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._ended: asyncio.Future[Succeeded | Failed | Cancelled | Lost] | None = None
+        self._ended: asyncio.Future[Answer | Lost] | None = None
         self._report: Report = lambda _: None
         self.alive = True
 
@@ -66,7 +67,7 @@ class Child(asyncio.Protocol):
     def pid(self) -> int:
         return self._process.pid or 0
 
-    async def run(self, run: Run, report: Report) -> Succeeded | Failed | Cancelled | Lost:
+    async def run(self, run: Run, report: Report) -> Answer | Lost:
         """Run a task and return what it ended in; `Lost` when the process died under it."""
         if not self.alive:
             return Lost(detail="the process was gone before it began")
@@ -124,7 +125,7 @@ class Child(asyncio.Protocol):
         self._process.join(JOIN_SECONDS)
         self._end(Lost(detail=_death(self._process.exitcode)))
 
-    def _end(self, outcome: Succeeded | Failed | Cancelled | Lost) -> None:
+    def _end(self, outcome: Answer | Lost) -> None:
         ended, self._ended = self._ended, None
         self._report = lambda _: None
         if ended is not None and not ended.done():

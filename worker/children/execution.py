@@ -6,18 +6,17 @@ import traceback
 
 from batchtask.definitions import CancelledByRequest, Registry, TaskFailure
 from batchtask.errors import BatchTaskError
-from batchtask.outcomes import Cancelled, Failed, Succeeded
+from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded
 from batchtask.payloads import PayloadStore
+from batchtask.retrying import RetryPolicy
 from worker.children.context import ChildContext
-from worker.children.frames import Run
+from worker.children.frames import Answer, Run
 
 #: Longest message kept; the original's column holds 254, the events may hold more.
 LONGEST_TEXT = 10_000
 
 
-def execute(
-    registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext
-) -> Succeeded | Failed | Cancelled:
+def execute(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext) -> Answer:
     """Run one task to its end.
 
     Whatever task code raises becomes `Failed`; only a signal can end the process.
@@ -28,31 +27,42 @@ def execute(
         except CancelledByRequest as stop:
             return Cancelled(response=_text(_told(stop)))
         except (TaskFailure, BatchTaskError) as error:
-            return Failed(message=_text(_told(error)))
+            return Failed(message=_text(_told(error)), retry=_named(error, registry[run.name].retry))
         except BaseException as error:
-            return Failed(message=_internal(error), detail=_text(traceback.format_exc()))
+            retry = run.name in registry and _retried(error, registry[run.name].retry)
+            return Failed(message=_internal(error), detail=_text(traceback.format_exc()), retry=retry)
     return outcome
 
 
-def _call(
-    registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext
-) -> Succeeded | Failed | Cancelled:
+def _call(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext) -> Answer:
     definition = registry[run.name]
     given = run.parameters if run.payload_ref is None else payloads.fetch(run.payload_ref)
     parameters = definition.read_parameters(given)
     answer = definition.function(context, parameters) if definition.takes_parameters else definition.function(context)
     match answer:
-        case None:
-            return Succeeded()
-        case str():
-            return Succeeded(response=_text(answer))
+        case None | str() if definition.is_multi_pass:
+            return Passed(response=_text(answer or ""))
+        case None | str():
+            return Succeeded(response=_text(answer or ""))
         case Succeeded():
             return Succeeded(response=_text(answer.response), file_name=answer.file_name and _text(answer.file_name))
         case Failed():
-            return Failed(message=_text(answer.message), detail=_text(answer.detail))
+            return Failed(message=_text(answer.message), detail=_text(answer.detail), retry=answer.retry)
+        case Snoozed():
+            return Snoozed(seconds=answer.seconds, reason=_text(answer.reason))
         case Cancelled():
             return Cancelled(response=_text(answer.response))
     raise TypeError(f"task {run.name!r} returned a {type(answer).__name__}; return an outcome, a text, or nothing")
+
+
+def _retried(error: BaseException, policy: RetryPolicy) -> bool:
+    return isinstance(error, policy.retry_on) and not isinstance(error, policy.never_on)
+
+
+def _named(error: BaseException, policy: RetryPolicy) -> bool:
+    """An expected failure is tried again only if the policy means it, and not just every exception."""
+    named = tuple(kind for kind in policy.retry_on if kind not in {BaseException, Exception})
+    return isinstance(error, named) and not isinstance(error, policy.never_on)
 
 
 def _internal(error: BaseException) -> str:

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from batchtask.outcomes import Cancelled, Failed, Succeeded
+from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded
 
 LENGTH_BYTES = 4
+
+Answer = Succeeded | Failed | Cancelled | Snoozed | Passed
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -22,6 +24,8 @@ class Run(msgspec.Struct, frozen=True, tag="run"):
     payload_ref: str | None
     owner: int
     attempt: int
+    fence: int = 1
+    checkpoint: dict[str, Any] | None = None
     traceparent: str | None = None
 
 
@@ -55,7 +59,7 @@ class LogLine(msgspec.Struct, frozen=True, tag="log"):
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """Child → worker: the task ended like this; I can take the next."""
 
-    outcome: Succeeded | Failed | Cancelled
+    outcome: Answer
 
 
 ToChild = Run | CancelRun
