@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, Engine, func, select
 
+from batchtask import signal_points
 from batchtask.database import database_errors
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
@@ -80,8 +81,11 @@ class Projector:
         with database_errors(), self._engine.begin() as connection:
             known = _by_task(events)
             self._record(connection, submitted, known)
+            signal_points.reached("projector.recorded")
             rows = self._fold(connection, known)
             self._write(connection, rows)
+            signal_points.reached("projector.written")
+        signal_points.reached("projector.committed")
 
     def write_folded(self, connection: Connection, streams: Iterable[Sequence[RecordedEvent]]) -> None:
         """Write the rows of whole streams within the caller's transaction."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
+from batchtask import signal_points
 from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Message, Publisher, publish_all
 from batchtask.broker.dead_letters import dead_letter
@@ -130,12 +131,14 @@ class Projections:
                 return [None] * len(deliveries)
             logger.exception("message cannot be projected")
             applied = _Applied(poison=[(deliveries[0], MessageError(f"cannot be projected: {error}"))])
+        signal_points.reached("projections.applied")
         await self._publish([_control(event) for event in applied.wishes])
         await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in applied.poison])
         waiting = {(delivery.epoch, delivery.tag) for delivery, _ in applied.early}
         for delivery in deliveries:
             if (delivery.epoch, delivery.tag) not in waiting:
                 self._news_consumer.settle(delivery)
+        signal_points.reached("projections.settled")
         for delivery, pause in applied.early:
             asyncio.get_running_loop().call_later(pause, _take, self._news, delivery)
         return [None] * len(deliveries)
@@ -179,6 +182,7 @@ class Projections:
             # Unsettled it waits in the queue, in nobody's way, until a release can keep it.
             logger.exception("dead letter cannot be kept")
             return [None]
+        signal_points.reached("dead-letters.kept")
         for delivery in deliveries:
             self._dead_consumer.settle(delivery)
         return [None] * len(deliveries)

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from batchtask import signal_points
 from batchtask.broker import Delivery
 from batchtask.errors import LeaseLost, MessageError
 from batchtask.identifiers import TaskId
@@ -44,6 +45,7 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
     except MessageError as error:
         await set_aside(delivery, error, deps)
         return
+    signal_points.reached("attempt.read")
     holding = hold(delivery, request, deps)  # None: an attempt of ours settles the new delivery, too
     if holding is None:
         return
@@ -62,16 +64,19 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
         if not granted:
             return True  # nothing was begun; the broker gives the message to somebody
         claim = await deps.claim(as_held(request, holding))  # a second holder is refused here
+        signal_points.reached("attempt.claimed")
         if isinstance(claim, Lease):
             if not claim.held:
                 await let_go(claim.task_id, holding, deps)  # from here on only the lease keeps others away
             running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
             outcome = await perform(running, deps)  # the only step that runs task code
+            signal_points.reached("attempt.performed")
     if isinstance(claim, Refused):
         await deps.announcer.announce(claim.news)
         deps.consumer.settle(holding.delivery)
         return True
     recorded = await record(running, outcome, deps)  # the commit point
+    signal_points.reached("attempt.recorded")
     _log_attempt(running, outcome)
     if recorded is None:
         # Another holder came between, by a redelivery. If the message is ours again, that one is dead: claim anew.
@@ -120,6 +125,7 @@ async def let_go(task_id: TaskId, holding: Holding, deps: Deps) -> None:
     deps.leased.add(task_id)
     await deps.adjust_prefetch()
     deps.consumer.settle(holding.delivery)
+    signal_points.reached("attempt.let-go")
 
 
 async def perform(running: Running, deps: Deps) -> Outcome | None:
@@ -162,10 +168,13 @@ async def settle(holding: Holding, running: Running, outcome: Outcome | None, re
     """Tell the projections, give an interrupted task back, then acknowledge."""
     lease = running.lease
     await deps.announcer.announce(recorded.news)
+    signal_points.reached("attempt.announced")
     if isinstance(outcome, Interrupted) and lease.held and not recorded.finished:
         await deps.announcer.hand_back(lease.command, lease.traceparent)
+        signal_points.reached("attempt.handed-back")
     if lease.held:
         deps.consumer.settle(holding.delivery)
+    signal_points.reached("attempt.settled")
 
 
 async def set_aside(delivery: Delivery, error: MessageError, deps: Deps) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from batchtask import signal_points
 from batchtask.store import EventStore
 from worker.claims import ClaimDesk, ClaimRequest
 from worker.lease import Lease, Refused
@@ -43,7 +44,9 @@ class Journal:
         # A claim of a task that records at this moment is a redelivery; it looks at the stream afterwards.
         waiting = {append.task_id for append in tries.appends if append.task_id in plain.requests}
         appends = [*plain.appends, *(append for append in tries.appends if append.task_id not in waiting)]
+        signal_points.reached("journal.writing")
         refused = self._store.append_many(appends, ensure=tries.ensure)
+        signal_points.reached("journal.written")
         # Records first: what they end, the claims then find ended.
         recorded = iter(self._records.answers(records, plain, refused))
         claimed = iter(self._claims.answers(claims, tries, refused | waiting))
