@@ -120,8 +120,10 @@ class ClaimDesk:
                 events = decide(state, turn.restrict(intention))
         except AlreadyFinished:
             return Refused("finished", history)
-        except (HeldByAnother, NotDue) as refusal:
-            return Refused(type(refusal).__name__, [])
+        except NotDue:
+            return Refused("waiting", history)
+        except HeldByAnother:
+            return Refused("duplicate", [])
         append = Append(task_id, state.version, events, at)
         if not (self._store.append_many([append]) == set() if turn is None else turn.append(append)):
             return None
