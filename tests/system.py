@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,12 +30,12 @@ ROOT = Path(__file__).resolve().parents[1]
 class Part:
     """A worker or a projections process."""
 
-    def __init__(self, module: str, environ: Mapping[str, str], log: Path) -> None:
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
         self.name = log.stem
         self._log = log
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", module],
+                [sys.executable, "-P", "-m", *arguments],
                 env=dict(environ),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -92,12 +92,26 @@ class System:
     def projections(self, **settings: object) -> Part:
         return self.start("projections", settings)
 
-    def start(self, module: str, settings: Mapping[str, object]) -> Part:
+    def crashing(self, module: str, point: str, **settings: object) -> Part:
+        """Start a part that is killed at a signal point, the first time it gets there."""
+        return self.start(module, settings, crash_at=point)
+
+    def crashed(self, point: str) -> bool:
+        return self._mark(point).exists()
+
+    def _mark(self, point: str) -> Path:
+        return self.directory / f"crashed-at-{point}"
+
+    def start(self, module: str, settings: Mapping[str, object], *, crash_at: str = "") -> Part:
         environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
         environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "plugins")])
         environ |= self._urls | {"BATCHTASK_FILES_DIR": str(self.directory / "files")}
         environ |= {f"BATCHTASK_{name.upper()}": str(value) for name, value in settings.items()}
-        part = Part(module, environ, self.directory / f"{module}-{len(self.parts)}.log")
+        arguments = [module]
+        if crash_at:
+            environ |= {"CRASH_AT": crash_at, "CRASH_MARK": str(self._mark(crash_at))}
+            arguments = ["tests.crashing", module]
+        part = Part(arguments, environ, self.directory / f"{module}-{len(self.parts)}.log")
         self.parts.append(part)
         return part
 

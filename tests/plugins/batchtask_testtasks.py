@@ -10,8 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from batchtask.definitions import TaskContext, TaskFailure, task
+from batchtask.definitions import Acknowledge, TaskContext, TaskFailure, task
 from batchtask.outcomes import Outcome, Succeeded
+from batchtask.retrying import RetryPolicy
+from tests import crashing
+
+# The children of a worker import this module, and nothing else of the tests.
+crashing.install(os.environ)
 
 FOREVER_SECONDS = 600.0
 
@@ -129,6 +134,37 @@ def talk(context: TaskContext) -> Outcome:
     context.log.debug("not kept")
     context.log.error("a bad \0 line \udcff")
     return Succeeded(response="done \0 with \udcff" + "!" * 300, file_name="/files/\udcff.pdf")
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    steps: int = 3  #: rows to insert, each in a transaction of its own
+    seconds: float = 0.0  #: to sleep between two of them
+    fail_attempts: int = 0  #: attempts that raise after their first step
+
+
+def tally_up(context: TaskContext, parameters: Tally) -> str:
+    """Insert one row for each step into the table `tally`; a later attempt goes on where the last one was stopped."""
+    from sqlalchemy import text
+
+    done = (context.checkpoint or {"done": 0})["done"]
+    for step in range(done, parameters.steps):
+        context.check_cancelled()
+        with context.transaction() as session:
+            session.execute(
+                text("INSERT INTO tally (task_id, step) VALUES (:task_id, :step)"),
+                {"task_id": context.task_id, "step": step},
+            )
+            context.save_checkpoint({"done": step + 1})
+        if context.attempt <= parameters.fail_attempts:
+            raise ConnectionError("not this time")
+        time.sleep(parameters.seconds)
+    return f"{parameters.steps} rows"
+
+
+QUICK_RETRIES = RetryPolicy(attempts=5, first_delay_seconds=0.1)
+
+tally = task("tally", timeout=60, retry=QUICK_RETRIES)(tally_up)
+tally_leased = task("tally-leased", retry=QUICK_RETRIES, acknowledge=Acknowledge.LEASE)(tally_up)
 
 
 def _append(path: str, line: str) -> None:
