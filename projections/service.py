@@ -8,13 +8,13 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from batchtask import signal_points
 from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Message, Publisher, publish_all
 from batchtask.broker.dead_letters import dead_letter
+from batchtask.clock import SYNC_SECONDS, DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.errors import MessageError, SchemaMissing, StoreUnavailable, TaskNotFound
 from batchtask.events import CancelRequested, RecordedEvent
@@ -65,7 +65,9 @@ class Projections:
     def __init__(self, settings: Settings) -> None:
         self._drain_seconds = settings.drain_seconds
         self._engine = make_engine(settings.require_database())
-        self._decisions = Decisions(EventStore(self._engine), _now)
+        self._clock = DatabaseClock(self._engine)
+        self._timekeeper: asyncio.Task[None] | None = None
+        self._decisions = Decisions(EventStore(self._engine), self._clock.now)
         self._projector = Projector(self._engine)
         self._letters = DeadLetters(self._engine, self._decisions)
         # One thread: the projector folds one batch at a time, dead letters go through it in turn.
@@ -95,7 +97,10 @@ class Projections:
         Raises:
             BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing: A human must act; the text says how.
         """
-        await asyncio.get_running_loop().run_in_executor(self._thread, require_schema, self._engine)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, require_schema, self._engine)
+        await loop.run_in_executor(self._thread, self._clock.sync)
+        self._timekeeper = asyncio.create_task(self._keep_time())
         await self._publisher.start()
         await self._news_consumer.start()
         await self._dead_consumer.start()
@@ -115,9 +120,17 @@ class Projections:
 
     async def stop(self) -> None:
         """Close at once; what was not settled comes again to whoever follows."""
+        if self._timekeeper is not None:
+            self._timekeeper.cancel()
         await asyncio.gather(self._news_consumer.close(), self._dead_consumer.close(), self._publisher.close())
         self._thread.shutdown(wait=False)
         self._engine.dispose()
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._clock.sync)
 
     async def _project(self, deliveries: Sequence[Delivery]) -> list[None]:
         """Record and project deliveries, then settle them: a crash before that brings them again."""
@@ -222,7 +235,3 @@ def _control(event: RecordedEvent) -> Message:
         content_type="text/plain",
         mandatory=False,
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -13,7 +13,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from batchtask import signal_points
 from batchtask.broker import Delivery
@@ -230,7 +230,7 @@ def memory_limit_of(running: Running, deps: Deps) -> int | None:
 
 def _end(running: Running, outcome: Outcome, deps: Deps) -> RecordOutcome:
     definition = deps.registry[running.run.name]
-    at = datetime.now(UTC)
+    at = deps.now()
     ran = timedelta(seconds=asyncio.get_running_loop().time() - running.started_at)
     return RecordOutcome(
         fence=running.lease.fence,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from batchtask.broker import Consumer
 from batchtask.definitions import Registry
@@ -30,6 +31,7 @@ class Deps:
     announcer: Announcer
     pool: ChildPool
     logbook: Logbook
+    now: Callable[[], datetime]  #: by the database's clock
     claim: Callable[[ClaimRequest], Awaitable[Lease | Refused]]  #: batched; waits while the database is away
     record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
     prefetch: PrefetchPolicy

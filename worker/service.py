@@ -9,11 +9,11 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from uuid import UUID
 
 from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Publisher
+from batchtask.clock import SYNC_SECONDS, DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definition_rows import save_definitions
 from batchtask.definitions import Registry
@@ -66,6 +66,7 @@ class Worker:
         self._settings = settings
         self._engine = make_engine(settings.require_database())
         self.name = f"{socket.gethostname()}/{os.getpid()}/{uuid7().hex[-8:]}"
+        self._clock = DatabaseClock(self._engine)
         self._publisher = Publisher(settings.amqp_url, role=f"worker {self.name} news")
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="store")
         self._attempts: set[asyncio.Task[None]] = set()
@@ -75,7 +76,7 @@ class Worker:
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
         settings = self._settings
-        journal = Journal(store, self.name, _now)
+        journal = Journal(store, self.name, self._clock.now)
         self._journal: Batcher[Request, Answer] = Batcher(
             lambda requests: self._until_available(journal.write, requests), linger_seconds=LINGER_SECONDS
         )
@@ -102,6 +103,7 @@ class Worker:
                 largest=settings.max_tasks,
             ),
             logbook=Logbook(self._engine),
+            now=self._clock.now,
             claim=self._claim,
             record=self._record,
             prefetch=PrefetchPolicy(settings.max_tasks),
@@ -118,6 +120,7 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, require_schema, self._engine)
+        await loop.run_in_executor(self._threads, self._clock.sync)
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await self._publisher.start()  # first: without a broker no child shall have been started
         self._deps.held = held_tasks(
@@ -128,7 +131,8 @@ class Worker:
         )
         await self._deps.pool.start()
         await self._deps.consumer.start()
-        self._housekeeping = [asyncio.create_task(care()) for care in (self._beat, self._tidy, self._govern)]
+        care = (self._beat, self._keep_time, self._tidy, self._govern)
+        self._housekeeping = [asyncio.create_task(one()) for one in care]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
 
     async def failed(self) -> None:
@@ -194,6 +198,12 @@ class Worker:
     def _beat_once(self) -> None:
         for running in list(self._deps.running.values()):
             heartbeat(running, self._deps)
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(SYNC_SECONDS)
+            with contextlib.suppress(StoreUnavailable):
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._clock.sync)
 
     async def _tidy(self) -> None:
         while True:
@@ -266,7 +276,3 @@ class Worker:
                     return [error]
                 # One of many is at fault; the others must not pay for it.
                 return [(await self._until_available(write, [request]))[0] for request in requests]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
