@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 
 from batchtask import envelope
 from batchtask.errors import MalformedMessage, MessageError, UnknownMessage
-from batchtask.events import EVENT_TYPES, AttemptTimedOut, Event, RecordedEvent, TaskSubmitted
+from batchtask.events import (
+    EVENT_TYPES,
+    AttemptStarted,
+    AttemptTimedOut,
+    CheckpointSaved,
+    Event,
+    RecordedEvent,
+    TaskReplayed,
+    TaskSubmitted,
+)
 from batchtask.messages import CancelTask, SubmitTask
 
 TASK = UUID("01900000-0000-7000-8000-000000000001")
@@ -22,12 +31,9 @@ TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 text = st.text(max_size=8)
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC))
+finite = st.floats(allow_nan=False, allow_infinity=False)
 json_values: st.SearchStrategy[Any] = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | text,
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | finite | text,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text, inner, max_size=3),
     max_leaves=4,
 )
@@ -38,13 +44,19 @@ commands = st.one_of(
         submitted_at=moments,
         parameters=st.dictionaries(text, json_values, max_size=3),
         description=text,
+        start_at=st.none() | moments,
+        cancellation=st.integers(0, 2),
+        schedule=text,
     ),
-    st.builds(CancelTask, requested_at=moments, reason=text),
+    st.builds(CancelTask, requested_at=moments, reason=text, force=st.booleans()),
 )
 #: What cannot be anything of its type. Limits are finite: tests/unit/test_settings.py holds that no other is taken.
 NARROWED: dict[type[Event], st.SearchStrategy[Event]] = {
     TaskSubmitted: st.builds(TaskSubmitted, parameters=st.dictionaries(text, json_values, max_size=3), name=text),
-    AttemptTimedOut: st.builds(AttemptTimedOut, limit_seconds=st.floats(allow_nan=False, allow_infinity=False)),
+    AttemptStarted: st.builds(AttemptStarted, lease_seconds=finite),
+    CheckpointSaved: st.builds(CheckpointSaved, data=st.dictionaries(text, json_values, max_size=3)),
+    TaskReplayed: st.builds(TaskReplayed, parameters=st.none() | st.dictionaries(text, json_values, max_size=3)),
+    AttemptTimedOut: st.builds(AttemptTimedOut, limit_seconds=finite),
 }
 bodies: st.SearchStrategy[Event] = st.one_of(
     [NARROWED.get(event, st.builds(event)) for event in EVENT_TYPES.values()]
@@ -58,6 +70,11 @@ def command_body(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
+def submission(name: str, value: Any) -> dict[str, Any]:
+    data: dict[str, Any] = command_body()["data"]
+    return data | {name: value}
+
+
 def event_body(**changes: Any) -> dict[str, Any]:
     recorded = RecordedEvent(TASK, 3, AT, EVENT_TYPES["HeartbeatRecorded"](fence=1))
     [body] = json.loads(envelope.encode_events([recorded], source="/test"))
@@ -65,11 +82,13 @@ def event_body(**changes: Any) -> dict[str, Any]:
     return body | changes
 
 
-@given(commands, st.none() | st.just(TRACEPARENT))
+@given(commands, st.none() | st.just(TRACEPARENT), st.none() | st.integers(0, 2**31 - 1))
 @settings(max_examples=30)
-def test_a_command_arrives_as_it_was_sent(command: SubmitTask | CancelTask, traceparent: str | None) -> None:
-    body = envelope.encode_command(command, source="/test", message_id="m", traceparent=traceparent)
-    assert envelope.decode_command(body) == envelope.CommandMessage("m", command, traceparent)
+def test_a_command_arrives_as_it_was_sent(
+    command: SubmitTask | CancelTask, traceparent: str | None, release: int | None
+) -> None:
+    body = envelope.encode_command(command, source="/t", message_id="m", traceparent=traceparent, release=release)
+    assert envelope.decode_command(body) == envelope.CommandMessage("m", command, traceparent, release)
 
 
 @given(st.lists(events, max_size=4))
@@ -107,6 +126,11 @@ def test_fields_of_a_newer_release_are_ignored() -> None:
         ({"data": {"task_id": str(TASK), "name": "", "submitted_at": "2026-01-02T03:04:05Z"}}, MalformedMessage),
         ({"data": {"task_id": str(TASK), "name": "n", "submitted_at": "2026-01-02T03:04:05"}}, MalformedMessage),
         ({"subject": None}, MalformedMessage),
+        ({"release": -1}, MalformedMessage),
+        ({"release": "3"}, MalformedMessage),
+        ({"data": submission("start_at", "2026-01-02T03:04:05")}, MalformedMessage),
+        ({"data": submission("start_at", "9999-12-31T23:59:59Z")}, MalformedMessage),
+        ({"data": submission("cancellation", 3)}, MalformedMessage),
         ({"time": "9999-12-31T23:59:59-14:00"}, MalformedMessage),
         (
             {"data": {"task_id": str(TASK), "name": "n", "submitted_at": "0001-01-01T00:00:00+14:00"}},

@@ -13,15 +13,24 @@ from batchtask.events import (
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptSnoozed,
     AttemptStarted,
     AttemptTimedOut,
+    CancelNoticed,
+    CancelRefused,
     CancelRequested,
+    CheckpointSaved,
     Event,
     HeartbeatRecorded,
+    PassCompleted,
     ProgressReported,
     RecordedEvent,
+    RetryScheduled,
     TaskCancelled,
+    TaskDeferred,
     TaskFailed,
+    TaskReleased,
+    TaskReplayed,
     TaskSubmitted,
     TaskSucceeded,
 )
@@ -30,6 +39,7 @@ from projections.rows import LARGEST_COUNT, Row, State, cut, fold_row
 
 TASK = UUID("01900000-0000-7000-8000-000000000001")
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+LATER = AT + timedelta(hours=1)
 
 SUBMITTED = TaskSubmitted(name="noop", owner=7, description="what", request="do", database_tag="crm")
 STARTED = AttemptStarted(attempt=1, fence=1, worker="w", delivery_id="m")
@@ -57,6 +67,7 @@ NEW_ROW: dict[str, Any] = {
     "updated_associate_id": 7,
     "updatedcount": 0,
     "filename": None,
+    "due_at": None,
 }
 
 
@@ -74,6 +85,10 @@ def test_a_new_row_says_what_was_submitted() -> None:
     assert row_of(SUBMITTED) == NEW_ROW
 
 
+def test_a_row_that_shall_start_later_says_when() -> None:
+    assert row_of(TaskSubmitted(name="noop", start_at=LATER))["due_at"] == LATER
+
+
 def test_the_details_of_a_task_are_a_table_and_a_record() -> None:
     row = row_of(TaskSubmitted(name="noop", details_table=5, details_record=4711))
 
@@ -81,6 +96,7 @@ def test_the_details_of_a_task_are_a_table_and_a_record() -> None:
 
 
 WAITING = {"state": State.New, "progressdescription": "Waiting for the next attempt", "progresspercent": 40}
+WAITING_FOR = {"state": State.New, "due_at": LATER, "progresspercent": 40}
 RUNS = {"state": State.Started, "startcount": 1, "laststarted": at(1), "progressdescription": "Letter 2 of 5"}
 
 
@@ -106,6 +122,37 @@ MEANINGS: list[tuple[Event, dict[str, Any]]] = [
     (AttemptTimedOut(fence=1, limit_seconds=3), WAITING),
     (AttemptLost(fence=1), WAITING),
     (AttemptInterrupted(fence=1), WAITING),
+    (
+        AttemptSnoozed(fence=1, due_at=LATER, reason="Mail server is closed"),
+        WAITING_FOR | {"progressdescription": "Mail server is closed"},
+    ),
+    (
+        PassCompleted(fence=1, due_at=LATER, response="r" * 255),
+        WAITING_FOR | {"response": "r" * 253 + "…", "progressdescription": "Waiting for the next pass"},
+    ),
+    (
+        RetryScheduled(due_at=LATER, cause=Cause.ERROR, failures=1),
+        WAITING_FOR | {"progressdescription": "Waiting for the next attempt"},
+    ),
+    (
+        TaskDeferred(due_at=LATER, reason="Waiting for its turn"),
+        WAITING_FOR | {"progressdescription": "Waiting for its turn"},
+    ),
+    (TaskReleased(), {"due_at": None, "progressdescription": "Letter 2 of 5", "progresspercent": 40}),
+    (
+        TaskReplayed(requested_by=5, due_at=LATER),
+        {
+            "state": State.New,
+            "due_at": LATER,
+            "response": "",
+            "filename": None,
+            "progresspercent": 0,
+            "progressdescription": "Begins anew",
+        },
+    ),
+    (CheckpointSaved(fence=1, data={"done": 2}), RUNS),
+    (CancelNoticed(fence=1), RUNS),
+    (CancelRefused(requested_by=5), RUNS),
     (
         TaskSucceeded(fence=1, response="5 letters", file_name="letters.docx"),
         {
@@ -143,6 +190,7 @@ def test_what_an_event_means_for_the_row_of_a_running_task(event: Event, changes
     always = {"version", "updated", "updatedcount"}
     assert {name: row[name] for name in always} == {"version": 3, "updated": at(3), "updatedcount": 3}
     free = {"state", "startcount", "laststarted", "response", "filename", "progresspercent", "progressdescription"}
+    free |= {"due_at"}
     untouched = row.keys() - always - free
     assert {name: row[name] for name in untouched} == {name: before[name] for name in untouched}
 
@@ -150,6 +198,29 @@ def test_what_an_event_means_for_the_row_of_a_running_task(event: Event, changes
 @pytest.mark.parametrize("event_type", EVENT_TYPES.values(), ids=lambda event_type: event_type.__name__)
 def test_no_event_is_forgotten_by_the_table_above(event_type: type[Event]) -> None:
     assert event_type is TaskSubmitted or event_type in {type(event) for event, _ in MEANINGS}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        STARTED,
+        TaskReleased(),
+        TaskSucceeded(fence=1),
+        TaskFailed(cause=Cause.REJECTED, message="no"),
+        TaskCancelled(requested_by=5),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_goes_on_or_has_ended_is_due_no_more(after: Event) -> None:
+    waiting = TaskDeferred(due_at=LATER, reason="Waiting for its turn")
+    assert row_of(*RUNNING, waiting)["due_at"] == LATER
+    assert row_of(*RUNNING, waiting, after)["due_at"] is None
+
+
+def test_a_replayed_task_forgets_its_answer_but_not_how_often_it_was_started() -> None:
+    dead = [*RUNNING, TaskFailed(cause=Cause.ERROR, message="no members")]
+    row = row_of(*dead, TaskReplayed(requested_by=5, due_at=LATER))
+    assert (row["state"], row["response"], row["startcount"]) == (State.New, "", 1)
 
 
 def test_folding_goes_on_from_any_row() -> None:

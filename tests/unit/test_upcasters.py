@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from batchtask import upcasters
 from batchtask.errors import MalformedMessage, UnknownMessage
 from batchtask.events import EVENT_TYPES
+from batchtask.messages import CancelTask, SubmitTask
 from batchtask.upcasters import COMMAND_TYPES, Codec
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -65,20 +67,23 @@ def test_every_version_between_the_first_and_the_current_one_has_an_upcaster() -
         assert name in EVENT_TYPES | COMMAND_TYPES
         for version in range(1, current):
             assert (name, version) in upcasters.UPCASTERS
-            assert (SAMPLES / f"{name}.v{version}.json").exists()
+            assert list(SAMPLES.glob(f"{name}.v{version}.*json"))
 
 
-# A sample is never changed. A body that changes gets a new version, an upcaster, and a sample beside the old one.
+# A sample is never changed. A body that changes its shape gets a new version, an upcaster, and a sample beside the
+# old one; a body that gains an optional field gets a further sample, `<name>.v<version>.<what was gained>`.
 
 
 def sample_names(types: dict[str, Any]) -> list[str]:
     return sorted(path.stem for path in SAMPLES.glob("*.json") if path.stem.partition(".")[0] in types)
 
 
-def test_every_type_has_a_sample_of_its_current_version() -> None:
-    wanted = {f"{name}.v{upcasters.events.version(name)}" for name in EVENT_TYPES}
-    wanted |= {f"{name}.v{upcasters.commands.version(name)}" for name in COMMAND_TYPES}
-    assert wanted <= {path.stem for path in SAMPLES.glob("*.json")}
+def test_samples_of_the_current_version_show_every_field() -> None:
+    for codec, types in ((upcasters.events, dict(EVENT_TYPES)), (upcasters.commands, dict(COMMAND_TYPES))):
+        for name, cls in types.items():
+            samples = sorted(SAMPLES.glob(f"{name}.v{codec.version(name)}.*json"))
+            assert samples, name
+            assert set().union(*(json.loads(path.read_bytes()) for path in samples)) == set(cls.__struct_fields__)
 
 
 @pytest.mark.parametrize("sample", sample_names(EVENT_TYPES))
@@ -92,10 +97,34 @@ def test_a_travelling_command_is_read_and_written_as_ever(sample: str) -> None:
 
 
 def check_sample(codec: Codec[Any], sample: str) -> None:
-    name, version = sample.split(".v")
+    name, version = sample.split(".")[:2]
+    number = int(version.removeprefix("v"))
     stored = (SAMPLES / f"{sample}.json").read_bytes()
-    body = codec.decode(name, int(version), stored)
+    body = codec.decode(name, number, stored)
     assert codec.name(body) == name
-    if int(version) == codec.version(name):
-        assert json.loads(codec.encode(body)) == json.loads(stored)
-        assert set(json.loads(stored)) == set(body.__struct_fields__), "a sample shows every field"
+    if number == codec.version(name):
+        assert json.loads(codec.encode(body)) == json.loads(stored), "fields at their default are left out"
+
+
+@pytest.mark.parametrize(
+    ("sample", "gained"),
+    [
+        ("AttemptStarted.v1", {"held": True, "lease_seconds": 180.0, "lost_attempts": 3}),
+        ("CancelRequested.v1", {"force": False}),
+        ("TaskCancelled.v1", {"forced": False}),
+        ("TaskSubmitted.v1", {"start_at": None, "cancellation": 0, "schedule": ""}),
+    ],
+)
+def test_what_an_older_release_did_not_write_means_what_it_did_then(sample: str, gained: dict[str, Any]) -> None:
+    body = upcasters.events.decode(sample.partition(".")[0], 1, (SAMPLES / f"{sample}.json").read_bytes())
+    assert {name: getattr(body, name) for name in gained} == gained
+
+
+def test_a_command_of_an_older_release_asks_for_what_it_asked_then() -> None:
+    task_id = UUID("01900000-0000-7000-8000-000000000001")
+    submit = upcasters.commands.decode("SubmitTask", 1, (SAMPLES / "SubmitTask.v1.json").read_bytes())
+    cancel = upcasters.commands.decode("CancelTask", 1, (SAMPLES / "CancelTask.v1.json").read_bytes())
+    assert isinstance(submit, SubmitTask)
+    assert isinstance(cancel, CancelTask)
+    assert (submit.task_id, submit.start_at, submit.cancellation, submit.schedule) == (task_id, None, 0, "")
+    assert (cancel.task_id, cancel.force) == (task_id, False)
