@@ -10,6 +10,9 @@ import enum
 
 import msgspec
 
+#: What waits is due at a date, and a date has an end: nothing waits longer than a year.
+LONGEST_WAIT_SECONDS = 366 * 86_400
+
 
 class Cause(enum.StrEnum):
     """Why an attempt or a task failed; each cause has a budget of its own."""
@@ -65,8 +68,12 @@ class Cancelled(msgspec.Struct, frozen=True, kw_only=True, tag="cancelled"):
 class Snoozed(msgspec.Struct, frozen=True, kw_only=True, tag="snoozed"):
     """The task cannot go on now and asks to be called later; uses up no attempt."""
 
-    seconds: float  #: from now
+    seconds: float  #: from now, at most a year
     reason: str = ""  #: what it waits for, in words for the user
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seconds <= LONGEST_WAIT_SECONDS:
+            raise ValueError(f"a task can be snoozed for 0 to {LONGEST_WAIT_SECONDS} s, not for {self.seconds} s")
 
 
 class Passed(msgspec.Struct, frozen=True, kw_only=True, tag="passed"):

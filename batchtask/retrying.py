@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from batchtask.outcomes import Cause
+from batchtask.outcomes import LONGEST_WAIT_SECONDS, Cause
 
 UNLIMITED = -1
+#: Together they stay below what a float holds; the longest delay counts long before.
+LARGEST_FACTOR, LARGEST_EXPONENT = 1000, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,11 @@ class RetryPolicy:
         for name in ("attempts", "time_limit_attempts", "memory_attempts", "lost_attempts"):
             if getattr(self, name) < 1 and getattr(self, name) != UNLIMITED:
                 raise ValueError(f"{name} must be 1 or more, or -1 for no limit, not {getattr(self, name)}")
-        if self.first_delay_seconds < 0 or self.longest_delay_seconds < 0 or self.factor < 1:
-            raise ValueError("delays must not be negative, and the factor at least 1")
+        for name in ("first_delay_seconds", "longest_delay_seconds"):
+            if not 0 <= getattr(self, name) <= LONGEST_WAIT_SECONDS:
+                raise ValueError(f"{name} must be from 0 to {LONGEST_WAIT_SECONDS}, not {getattr(self, name)}")
+        if not 1 <= self.factor <= LARGEST_FACTOR:
+            raise ValueError(f"factor must be from 1 to {LARGEST_FACTOR}, not {self.factor}")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter must be from 0 to 1, not {self.jitter}")
 
@@ -57,7 +62,7 @@ class RetryPolicy:
             failures: Attempts that failed so far, from 1.
             chance: A number from 0 to 1, drawn by the caller.
         """
-        exponent = min(failures - 1, 64)  # beyond that a float overflows, and the longest delay counts anyway
+        exponent = min(failures - 1, LARGEST_EXPONENT)
         pause = min(self.first_delay_seconds * self.factor**exponent, self.longest_delay_seconds)
         return pause * (1 - self.jitter * chance)
 

@@ -7,7 +7,7 @@ The states as a diagram: docs/architecture.md.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from batchtask.events import (
@@ -84,7 +84,7 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
             return [intention.event]
         case Expire():
             _require_fence(state, intention.fence)
-            return _expire(state, intention)
+            return _expire(state, intention.at, intention.detail)
         case Defer():
             return _defer(state, intention)
         case Release():
@@ -171,7 +171,8 @@ def _end_attempt(state: TaskState, record: RecordOutcome) -> list[Event]:
     outcome = record.outcome
     match outcome:
         case Lost(detail=detail):
-            return _lose(state, detail)
+            # While the message is held, whoever holds it claims anew; else nobody has it in hand.
+            return _expire(state, record.at, detail) if record.loses_message else _lose(state, detail)
         case Cancelled():
             by = state.cancel_requested_by or 0
             return [TaskCancelled(requested_by=by, response=outcome.response, forced=outcome.forced)]
@@ -221,15 +222,15 @@ def _lose(state: TaskState, detail: str) -> list[Event]:
     return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
 
 
-def _expire(state: TaskState, expire: Expire) -> list[Event]:
+def _expire(state: TaskState, at: datetime, detail: str) -> list[Event]:
     """Nobody has the message in hand: the task is to be published anew."""
-    ended = _lose(state, expire.detail)
+    ended = _lose(state, detail)
     if len(ended) > 1:
         return ended
     if state.cancel_requested_by is not None:
         return [*ended, TaskCancelled(requested_by=state.cancel_requested_by)]
     failures = state.failed(Cause.LOST_WORKER) + 1
-    return [*ended, RetryScheduled(due_at=expire.at, cause=Cause.LOST_WORKER, failures=failures)]
+    return [*ended, RetryScheduled(due_at=at, cause=Cause.LOST_WORKER, failures=failures)]
 
 
 def _defer(state: TaskState, defer: Defer) -> list[Event]:
@@ -245,7 +246,8 @@ def _request_cancel(state: TaskState, request: RequestCancel) -> list[Event]:
     _require_unfinished(state)
     if state.submitted.cancellation == CANNOT_CANCEL and not request.force:
         return [CancelRefused(requested_by=request.requested_by, reason=request.reason)]
-    if state.cancel_requested_by is not None and (state.cancel_forced or not request.force):
+    heard = state.cancel_requested_by is not None and (state.cancel_forced or not request.force)
+    if heard and state.phase is Phase.RUNNING:
         return []
     wish = CancelRequested(requested_by=request.requested_by, reason=request.reason, force=request.force)
     if state.phase is Phase.RUNNING:

@@ -167,4 +167,5 @@ class ClaimDesk:
             held=started.held,
             checkpoint=state.checkpoint if state is not None else None,
             traceparent=request.traceparent,
+            cancel_requested=state is not None and state.cancel_requested_by is not None,
         )

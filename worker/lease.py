@@ -23,6 +23,7 @@ class Lease:
     held: bool = True  #: the delivery stays unacknowledged until the outcome is recorded
     checkpoint: dict[str, Any] | None = None  #: what an earlier attempt kept
     traceparent: str | None = None  #: of whoever submitted
+    cancel_requested: bool = False  #: stands in the stream up to `version`: what the outcome means depends on it
 
     @property
     def task_id(self) -> TaskId:

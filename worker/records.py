@@ -126,7 +126,8 @@ class RecordDesk:
         request.lease.version = recorded[-1].version
         if state is None:
             return Recorded(recorded)
-        return Recorded(recorded, state.cancel_requested_by is not None, state.cancel_forced)
+        request.lease.cancel_requested = state.cancel_requested_by is not None
+        return Recorded(recorded, request.lease.cancel_requested, state.cancel_forced)
 
 
 def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[RecordRequest, list[Event]]]]:
@@ -145,7 +146,10 @@ def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[Record
 
 def _events(request: RecordRequest) -> list[Event] | None:
     intention = request.intention
-    return [intention.event] if isinstance(intention, Report) else outcome_events(intention)
+    if isinstance(intention, Report):
+        return [intention.event]
+    # A version that is right proves that nothing stands in between, and so no wish; a wish before it proves nothing.
+    return None if request.lease.cancel_requested else outcome_events(intention)
 
 
 def _stands_at(
