@@ -15,6 +15,7 @@ from batchtask.events import (
     AttemptLost,
     AttemptStarted,
     AttemptTimedOut,
+    CancelNoticed,
     CancelRequested,
     TaskCancelled,
     TaskFailed,
@@ -66,6 +67,7 @@ def test_every_column_of_a_finished_task_says_what_was_submitted_and_what_came_o
         "filename": None,
         "task_id": task_id,
         "version": row["version"],
+        "due_at": None,
     }
 
 
@@ -99,16 +101,18 @@ def test_an_expected_failure_is_told_in_the_words_of_the_task(running: System) -
     assert (row["state"], row["response"]) == (State.Failed, "The selection is empty: add members to it.")
 
 
-def test_a_task_that_no_worker_knows_is_set_aside_and_fails(running: System) -> None:
+def test_a_task_that_no_worker_knows_waits_for_one_that_does(running: System) -> None:
     command = SubmitTask(task_id=new_task_id(), name="of-another-release", submitted_at=datetime.now(UTC))
     publish(running, encode_command(command, source="/test"))
 
-    row = running.wait_finished(command.id)
+    running.wait(lambda: (running.row(command.id) or {}).get("due_at"))
 
-    assert (row["state"], row["name"], row["startcount"]) == (State.Failed, "of-another-release", 0)
-    assert "No worker knows a task 'of-another-release'" in row["response"]
-    [letter] = running.dead_letters(task_id=command.task_id)
-    assert (letter["queue"], letter["reason"]) == ("batchtask.tasks", row["response"])
+    row = running.row(command.id)
+    assert row is not None
+    assert (row["state"], row["name"], row["startcount"]) == (State.New, "of-another-release", 0)
+    assert "a worker that knows the task 'of-another-release'" in row["progressdescription"]
+    assert row["due_at"] > row["registered"]
+    assert running.dead_letters(task_id=command.task_id) == []
 
 
 def test_poison_is_kept_with_its_reason_and_the_next_task_runs(running: System) -> None:
@@ -157,8 +161,9 @@ def test_a_running_task_stops_when_asked_to(running: System) -> None:
 
     row = running.wait_finished(task_id)
     assert (row["state"], row["response"]) == (State.Failed, "Stopped on request.")
-    *_, wish, end = running.history(task_id)
+    *_, wish, noticed, end = running.history(task_id)
     assert wish == CancelRequested(requested_by=5, reason="changed my mind")
+    assert noticed == CancelNoticed(fence=1)
     assert end == TaskCancelled(requested_by=5)
 
 
