@@ -47,8 +47,10 @@ DEAD = Exchange("batchtask.dead", "fanout")
 CONTROL = Exchange("batchtask.control", "fanout")
 
 SUBMIT_KEY = "submit"
-#: For tasks that shall start later: recorded at once, published with `SUBMIT_KEY` by a scheduler when they are due.
+#: For tasks that shall start later: recorded at once, released when they are due.
 LATER_KEY = "later"
+#: For tasks whose wait is over. The projections have recorded them, so only workers get this.
+RELEASE_KEY = "release"
 CANCEL_KEY = "cancel"
 EVENTS_KEY = "events"
 
@@ -68,7 +70,7 @@ TASKS_QUEUE = Queue(
             "x-overflow": "reject-publish",
         },
     ),
-    bindings=(Binding(COMMANDS.name, SUBMIT_KEY),),
+    bindings=(Binding(COMMANDS.name, SUBMIT_KEY), Binding(COMMANDS.name, RELEASE_KEY)),
 )
 
 PROJECTIONS_QUEUE = Queue(

@@ -1,4 +1,4 @@
-"""One projections process: recorder, projector and keeper of dead letters; run two or more for availability."""
+"""One projections process: recorder, projector, scheduler and keeper of dead letters; run two or more of it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from projections.dead_letters import DeadLetters
 from projections.decisions import Decisions
 from projections.intake import sort_deliveries
 from projections.projector import Projector
+from projections.scheduler import Scheduler, waits
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,7 @@ class _Applied:
     poison: list[tuple[Delivery, MessageError]] = field(default_factory=list)
     wishes: list[RecordedEvent] = field(default_factory=list)  #: to cancel, that workers must hear of
     early: list[tuple[Delivery, float]] = field(default_factory=list)  #: to be tried again, in so many seconds
+    waits: bool = False  #: a task may be due now
 
 
 class Projections:
@@ -73,6 +75,7 @@ class Projections:
         # One thread: the projector folds one batch at a time, dead letters go through it in turn.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
         self._publisher = Publisher(settings.amqp_url, role="projections news")
+        self._scheduler = Scheduler(self._engine, self._publisher)
         self._news = Batcher(self._project, largest=PREFETCH, linger_seconds=LINGER_SECONDS)
         self._early: dict[tuple[int, int], int] = {}  # deliveries that wait for their submission → tries so far
         self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
@@ -104,24 +107,26 @@ class Projections:
         await self._publisher.start()
         await self._news_consumer.start()
         await self._dead_consumer.start()
+        self._scheduler.start()
         logger.info("projections ready")
 
     async def failed(self) -> None:
         """Return never; raises when a connection cannot be kept."""
         parts = (self._publisher, self._news_consumer, self._dead_consumer)
-        await asyncio.gather(*(part.connection.failed() for part in parts))
+        await asyncio.gather(*(part.connection.failed() for part in parts), self._scheduler.failed())
 
     async def drain(self) -> None:
         """Take nothing more and finish the batch in hand, for as long as `drain_seconds` allow."""
         await asyncio.gather(self._news_consumer.stop_deliveries(), self._dead_consumer.stop_deliveries())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds):
-                await asyncio.gather(self._news.idle(), self._dead.idle())
+                await asyncio.gather(self._news.idle(), self._dead.idle(), self._scheduler.drain())
 
     async def stop(self) -> None:
         """Close at once; what was not settled comes again to whoever follows."""
         if self._timekeeper is not None:
             self._timekeeper.cancel()
+        await self._scheduler.stop()
         await asyncio.gather(self._news_consumer.close(), self._dead_consumer.close(), self._publisher.close())
         self._thread.shutdown(wait=False)
         self._engine.dispose()
@@ -145,6 +150,8 @@ class Projections:
             logger.exception("message cannot be projected")
             applied = _Applied(poison=[(deliveries[0], MessageError(f"cannot be projected: {error}"))])
         signal_points.reached("projections.applied")
+        if applied.waits:
+            self._scheduler.look_soon()
         await self._publish([_control(event) for event in applied.wishes])
         await self._publish([dead_letter(bad, PROJECTIONS_QUEUE.name, error.reason) for bad, error in applied.poison])
         waiting = {(delivery.epoch, delivery.tag) for delivery, _ in applied.early}
@@ -160,7 +167,7 @@ class Projections:
         """In the thread: one transaction for all."""
         intake = sort_deliveries(deliveries)
         self._projector.project(intake.events, submitted=intake.submitted)
-        applied = _Applied(poison=intake.poison)
+        applied = _Applied(poison=intake.poison, waits=any(map(waits, intake.events + intake.submitted)))
         news: list[RecordedEvent] = []
         for delivery, command in intake.cancels:
             try:

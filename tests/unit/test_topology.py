@@ -9,7 +9,9 @@ from batchtask.topology import (
     DEAD_QUEUE,
     EVENTS,
     EVENTS_KEY,
+    LATER_KEY,
     PROJECTIONS_QUEUE,
+    RELEASE_KEY,
     SUBMIT_KEY,
     TASKS_QUEUE,
     TOPOLOGY,
@@ -35,6 +37,11 @@ def test_every_binding_is_to_an_exchange_that_is_declared() -> None:
 
 def test_a_submission_reaches_the_work_queue_and_the_projections_queue() -> None:
     assert queues_bound_to(COMMANDS.name, SUBMIT_KEY) == [TASKS_QUEUE, PROJECTIONS_QUEUE]
+
+
+def test_a_task_that_waits_is_recorded_first_and_reaches_the_work_queue_when_it_is_released() -> None:
+    assert queues_bound_to(COMMANDS.name, LATER_KEY) == [PROJECTIONS_QUEUE]
+    assert queues_bound_to(COMMANDS.name, RELEASE_KEY) == [TASKS_QUEUE]
 
 
 def test_wishes_to_cancel_and_events_reach_the_projections_queue_alone() -> None:

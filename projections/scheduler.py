@@ -1,0 +1,152 @@
+"""The scheduler: what waits for a time of the clock goes on when that has come. Part of every projections process.
+
+Any number of them may run: what one has in hand, the others pass by. The database's clock alone says what is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from sqlalchemy import Engine, select
+from sqlalchemy.sql import func
+
+from batchtask.connecting import Closed
+from batchtask.database import database_errors
+from batchtask.errors import SchemaMissing, StoreUnavailable
+from batchtask.events import (
+    AttemptSnoozed,
+    PassCompleted,
+    RecordedEvent,
+    RetryScheduled,
+    TaskDeferred,
+    TaskReplayed,
+    TaskSubmitted,
+)
+from batchtask.publishing import Message, Publishes, publish_all
+from batchtask.tables import batchtask
+from projections.projector import Projector
+from projections.releases import Releases
+from projections.rows import State
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: Longest pause between two looks; what another process has written meanwhile may be late by this.
+LOOK_SECONDS = 0.5
+#: Shortest one, so that a flood of news causes no flood of looks.
+SHORTEST_PAUSE_SECONDS = 0.02
+#: How long locked rows wait for the broker's confirms, at most: a projector may wait for them.
+PUBLISH_SECONDS = 5.0
+_WAITS = (AttemptSnoozed, PassCompleted, RetryScheduled, TaskDeferred, TaskReplayed)
+
+
+class Scheduler:
+    """Looks for what is due, again and again. One event loop; the database work is done in a thread.
+
+    Args:
+        engine: The database.
+        publisher: The way to the broker, started by the caller.
+    """
+
+    def __init__(self, engine: Engine, publisher: Publishes) -> None:
+        self._engine = engine
+        self._publisher = publisher
+        self._releases = Releases(engine, Projector(engine), self._publish)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._runner: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+        self._looking = asyncio.Lock()
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._runner = asyncio.create_task(self._run(), name="scheduler")
+
+    def look_soon(self) -> None:
+        """Look for what is due, because a task that waits was projected."""
+        self._woken.set()
+
+    async def failed(self) -> None:
+        """Return never; raises when it cannot go on."""
+        assert self._runner is not None
+        await asyncio.shield(self._runner)
+
+    async def drain(self) -> None:
+        """Finish what is in hand and begin nothing more."""
+        async with self._looking:
+            if self._runner is not None:
+                self._runner.cancel()
+
+    async def stop(self) -> None:
+        """Stop at once. What was published and not recorded is published again by whoever follows."""
+        if self._runner is not None:
+            self._runner.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._runner
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(Closed):
+                await self._publisher.wait_usable()  # before anything is locked
+            self._woken.clear()
+            async with self._looking:
+                pause = await self._look()
+            await asyncio.sleep(SHORTEST_PAUSE_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+
+    async def _look(self) -> float:
+        """Do what is due and return how long to wait before the next look."""
+        try:
+            return await self._in_thread(self._do_what_is_due)
+        except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
+            logger.warning("database away", extra={"reason": str(error)})
+        except Exception:
+            logger.exception("scheduler cannot go on with what is due")
+        return LOOK_SECONDS
+
+    def _do_what_is_due(self) -> float:
+        """In the thread. One short statement while nothing is due."""
+        seconds = self._seconds_to_next()
+        if seconds > 0:
+            return min(seconds, LOOK_SECONDS)
+        released = self._releases.release_due()
+        if released.unconfirmed:
+            logger.warning("releases not confirmed", extra={"tasks": released.unconfirmed})
+        if released.tasks:
+            logger.debug("released", extra={"tasks": released.tasks})
+        return 0 if released.tasks and not released.unconfirmed else LOOK_SECONDS
+
+    def _seconds_to_next(self) -> float:
+        """By the database's clock; what it is too long to wait for is looked for again anyway."""
+        due = select(func.min(batchtask.c.due_at)).where(
+            batchtask.c.due_at.is_not(None), batchtask.c.state == State.New
+        )
+        query = select(func.extract("epoch", due.scalar_subquery() - func.clock_timestamp()))
+        with database_errors(), self._engine.connect() as connection:
+            seconds = connection.execute(query).scalar()
+        return LOOK_SECONDS if seconds is None else float(seconds)
+
+    async def _in_thread(self, function: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+
+    def _publish(self, messages: Sequence[Message]) -> Collection[int]:
+        """From the thread. The loop's end cancels this, and with it the transaction that waits here."""
+        assert self._loop is not None
+        publishing = publish_all(self._publisher, messages, deadline_seconds=PUBLISH_SECONDS)
+        return asyncio.run_coroutine_threadsafe(publishing, self._loop).result()
+
+
+def waits(event: RecordedEvent) -> bool:
+    """Whether a task begins to wait with an event."""
+    if isinstance(event.body, TaskSubmitted):
+        return event.body.start_at is not None
+    return isinstance(event.body, _WAITS)
