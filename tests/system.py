@@ -20,7 +20,7 @@ from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.tables import batchtask, batchtaskdefinition, dead_letter, log_line
 from producer.blocking import Producer
-from producer.submission import TaskRequest
+from producer.task_request import TaskRequest
 from projections.rows import State
 from tests.polling import eventually
 
@@ -102,8 +102,17 @@ class System:
     def _mark(self, point: str) -> Path:
         return self.directory / f"crashed-at-{point}"
 
-    def start(self, module: str, settings: Mapping[str, object], *, crash_at: str = "") -> Part:
-        environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    def start(
+        self,
+        module: str,
+        settings: Mapping[str, object],
+        *,
+        crash_at: str = "",
+        environ: Mapping[str, str] | None = None,
+    ) -> Part:
+        environ = dict(environ or {}) | {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ
+        }
         environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "tests" / "plugins")])
         environ |= self._urls | {"BATCHTASK_FILES_DIR": str(self.directory / "files")}
         environ |= {f"BATCHTASK_{name.upper()}": str(value) for name, value in settings.items()}

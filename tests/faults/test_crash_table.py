@@ -8,17 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from batchtask.identifiers import TaskId
-from producer.submission import TaskRequest
+from producer.task_request import TaskRequest
 from tests.outcome import assert_all_succeeded
 from tests.system import Part, System
+from tests.tally import STEPS, make_tally, tallied
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("batchtask", "producer", "worker", "projections")
 TASKS = 12
-STEPS = 3
 #: Short, so that a lease runs out while a test waits.
 QUICK = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5, "reconcile_seconds": 0.3, "drain_seconds": 0}
 
@@ -109,15 +108,3 @@ def test_every_signal_point_stands_in_the_table() -> None:
 
     assert {case.point for case in CASES} == in_code
     assert described == in_code
-
-
-def make_tally(system: System) -> None:
-    with system.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE tally (task_id uuid NOT NULL, step int NOT NULL)"))
-
-
-def tallied(system: System) -> list[tuple[TaskId, int]]:
-    with system.engine.connect() as connection:
-        rows = connection.execute(text("SELECT task_id, step FROM tally"))
-        return sorted((TaskId(row.task_id), row.step) for row in rows)
-
