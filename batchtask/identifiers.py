@@ -6,11 +6,16 @@ import os
 import threading
 import time
 from typing import NewType
-from uuid import UUID
+from uuid import UUID, uuid5
 
 TaskId = NewType("TaskId", UUID)
 BatchId = NewType("BatchId", UUID)
 
+#: Of ids that are made from deduplication keys; never changed, or a key would name a second task.
+KEYS = UUID("33c53003-bb9f-4bd7-8dc6-29fc5660aff4")
+
+#: Version of the UUIDs that are made anew for each submission.
+OF_ONE_SUBMISSION = 7
 
 _lock = threading.Lock()
 _last = 0  #: milliseconds and counter of the newest id, 60 bits
@@ -33,3 +38,13 @@ def uuid7() -> UUID:
 
 def new_task_id() -> TaskId:
     return TaskId(uuid7())
+
+
+def keyed_task_id(key: str) -> TaskId:
+    """Make the id of a key, always the same one: a UUID version 5, so that it can be told from those made for one."""
+    return TaskId(uuid5(KEYS, key))
+
+
+def may_be_shared(task_id: UUID) -> bool:
+    """Whether several submissions with different content may carry an id: it was not made for one alone."""
+    return task_id.version != OF_ONE_SUBMISSION

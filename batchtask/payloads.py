@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -37,7 +38,8 @@ class PayloadStore:
             return parameters, None
         if not self._url:
             raise PayloadTooLarge(len(body), LARGEST_MESSAGE_BYTES)
-        reference = f"{self._url}/{task_id}.json"
+        # By content: a second submission under the same id must not change what the first one refers to.
+        reference = f"{self._url}/{task_id}-{sha256(body).hexdigest()[:16]}.json"
         try:
             with _open(reference, "wb") as file:
                 file.write(body)

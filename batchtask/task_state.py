@@ -88,16 +88,19 @@ def submitted(command: SubmitTask) -> TaskSubmitted:
     return TaskSubmitted(**{name: getattr(command, name) for name in TaskSubmitted.__struct_fields__})
 
 
-def with_parameters(command: SubmitTask, state: TaskState) -> SubmitTask:
-    """The command with the parameters that count by now: a replay may have changed them."""
-    first = state.submitted
-    return msgspec.structs.replace(command, parameters=first.parameters, payload_ref=first.payload_ref)
+def as_recorded(command: SubmitTask, state: TaskState) -> SubmitTask:
+    """The command as the stream has it: the first of those with its id counts, with the parameters of a replay."""
+    return msgspec.structs.replace(command, **_content(state))
 
 
 def resubmission(task_id: UUID, state: TaskState, at: datetime) -> SubmitTask:
     """The command that asks for a task of the store once more."""
-    fields = msgspec.structs.asdict(state.submitted) | {"start_at": None}
-    return SubmitTask(task_id=task_id, submitted_at=at, **fields)
+    return SubmitTask(task_id=task_id, submitted_at=at, **_content(state))
+
+
+def _content(state: TaskState) -> dict[str, Any]:
+    """The fields of a command that asks for the task now: its wait for `start_at` is over."""
+    return msgspec.structs.asdict(state.submitted) | {"start_at": None}
 
 
 def fold(events: Iterable[RecordedEvent], state: TaskState | None = None) -> TaskState | None:

@@ -1,8 +1,9 @@
 """Submitting tasks from a web tier.
 
-Pick `producer.blocking` (pika) or `producer.aio` (aio-pika); the names here are pure.
+Pick `producer.blocking` (pika) or `producer.aio` (aio-pika), and `producer.outbox` to submit within a transaction of
+your own; the names here are pure.
 """
 
-from producer.submission import TaskRequest
+from producer.task_request import TaskRequest
 
 __all__ = ["TaskRequest"]

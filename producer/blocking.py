@@ -15,7 +15,8 @@ from batchtask.definitions import Registry
 from batchtask.identifiers import TaskId
 from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
-from producer.submission import Preparer, Submission, TaskRequest, cancellation, publish
+from producer.submission import Preparer, Submission, cancellation, publish
+from producer.task_request import TaskRequest
 
 
 class Producer:
@@ -43,7 +44,7 @@ class Producer:
         Args:
             name: Of an installed task definition.
             parameters: What its schema wants.
-            fields: The other fields of `TaskRequest`: owner, description, task_id, …
+            fields: The other fields of `TaskRequest`: owner, description, delay_seconds, deduplication_key, …
 
         Raises:
             UnknownTask, InvalidParameters, PayloadTooLarge, PayloadUnwritable: Refused; nothing was published.
@@ -68,16 +69,22 @@ class Producer:
         self._publish(submissions)
         return [submission.task_id for submission in submissions]
 
-    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "") -> None:
+    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "", force: bool = False) -> None:
         """Ask for a task to stop; returns when the wish is safe, not when the task has stopped.
 
         Harmless to repeat, and for a task that has finished.
 
+        Args:
+            task_id: As `submit` returned it.
+            requested_by: Associate id of who asks; 0 = system.
+            reason: Kept in the task's history.
+            force: Kill what runs instead of asking it, also a task whose definition says that it cannot be cancelled.
+
         Raises:
-            InvalidParameters: Names the field that does not fit; nothing was published.
+            InvalidCancellation: Names the field that does not fit; nothing was published.
             PublishUnconfirmed, PublishReturned, TopologyMismatch: As of `submit`.
         """
-        self._publish([cancellation(task_id, requested_by=requested_by, reason=reason)])
+        self._publish([cancellation(task_id, requested_by=requested_by, reason=reason, force=force)])
 
     def close(self) -> None:
         """Close the connection. The producer opens a new one when it is used again."""

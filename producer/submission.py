@@ -5,41 +5,30 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from uuid import UUID
 
 import msgspec
 
 from batchtask import envelope
-from batchtask.definitions import Registry
+from batchtask.definitions import Registry, TaskDefinition
 from batchtask.errors import InvalidParameters, MessageError, PublishError
-from batchtask.identifiers import BatchId, TaskId, new_task_id
+from batchtask.identifiers import TaskId
 from batchtask.messages import CancelTask, SubmitTask
 from batchtask.payloads import LARGEST_MESSAGE_BYTES, PayloadStore
 from batchtask.publishing import Message, Publishes, publish_all
-from batchtask.topology import CANCEL_KEY, COMMANDS, SUBMIT_KEY
+from batchtask.topology import CANCEL_KEY, COMMANDS, LATER_KEY, SUBMIT_KEY
+from producer.task_request import TaskRequest
 
 SOURCE = f"/batchtask/producer/{socket.gethostname()}/{os.getpid()}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class TaskRequest:
-    """One task to submit. Its id is chosen here, so submitting the same request again makes no second task."""
+class InvalidCancellation(InvalidParameters):
+    """A wish to cancel that no reader could read; nothing was published."""
 
-    name: str  #: of an installed task definition
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    owner: int = 0  #: associate id of the user who asks; 0 = system task
-    description: str = ""  #: what the user reads beside the progress bar
-    request: str = ""
-    database_tag: str = ""
-    details_table: int | None = None
-    details_record: int | None = None
-    batch_id: BatchId | None = None
-    correlation_id: UUID | None = None
-    traceparent: str | None = None  #: W3C trace context of the caller
-    task_id: TaskId = field(default_factory=new_task_id)
+    def __str__(self) -> str:
+        return f"the wish to cancel does not fit: {self.problem}"
 
 
 class SubmitManyFailed(PublishError):
@@ -104,7 +93,11 @@ class Preparer:
         self._payloads = payloads
 
     def submission(self, request: TaskRequest) -> Submission:
-        """Check one request.
+        """Check one request; errors as of `command`."""
+        return submission(self.command(request), request.traceparent)
+
+    def command(self, request: TaskRequest) -> SubmitTask:
+        """Check one request and return it as its readers will see it.
 
         Raises:
             UnknownTask: No installed definition has this name.
@@ -112,11 +105,13 @@ class Preparer:
             PayloadTooLarge: Over 64 KiB, and no payload store is set.
             PayloadUnwritable: Over 64 KiB, and the payload store cannot be written.
         """
-        parameters = self._checked_parameters(request)
+        definition = self._registry[request.name]
+        parameters = _checked_parameters(definition, request)
+        now = datetime.now(UTC)
         wanted = SubmitTask(
             task_id=request.task_id,
             name=request.name,
-            submitted_at=datetime.now(UTC),
+            submitted_at=now,
             owner=request.owner,
             description=request.description,
             request=request.request,
@@ -125,62 +120,83 @@ class Preparer:
             details_record=request.details_record,
             batch_id=request.batch_id,
             correlation_id=request.correlation_id,
+            start_at=request.starting_at(now),
+            cancellation=int(definition.cancellation),
         )
-        command = _as_read(wanted, request.name, request.traceparent)
+        command = _as_read(wanted, InvalidParameters, request.name, request.traceparent)
         parameters, payload_ref = self._payloads.place(command.id, parameters)
-        command = msgspec.structs.replace(command, parameters=parameters, payload_ref=payload_ref)
-        body = envelope.encode_command(command, source=SOURCE, traceparent=request.traceparent)
-        return Submission(command.id, body, "SubmitTask", SUBMIT_KEY)
-
-    def _checked_parameters(self, request: TaskRequest) -> dict[str, Any]:
-        """Return the parameters as a worker will read them, which is what must fit."""
-        definition = self._registry[request.name]
-        try:
-            encoded = msgspec.json.encode(dict(request.parameters))
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
-        parameters = msgspec.json.decode(encoded, type=dict[str, Any])
-        definition.check_parameters(parameters)
-        _require_portable(request.name, parameters)
-        _require_storable(request.name, parameters)
-        return parameters
+        return msgspec.structs.replace(command, parameters=parameters, payload_ref=payload_ref)
 
 
-def cancellation(task_id: TaskId, *, requested_by: int, reason: str) -> Submission:
+def submission(command: SubmitTask, traceparent: str | None = None) -> Submission:
+    """Encode a checked command. A task that starts later goes to the projections only, which keep what waits."""
+    body = envelope.encode_command(command, source=SOURCE, traceparent=traceparent)
+    return Submission(command.id, body, "SubmitTask", SUBMIT_KEY if command.start_at is None else LATER_KEY)
+
+
+def cancellation(task_id: TaskId, *, requested_by: int = 0, reason: str = "", force: bool = False) -> Submission:
     """Check a wish to cancel.
 
     Raises:
-        InvalidParameters: Names the field that does not fit.
+        InvalidCancellation: Names the field that does not fit.
     """
-    wanted = CancelTask(task_id=task_id, requested_at=datetime.now(UTC), requested_by=requested_by, reason=reason)
-    command = _as_read(wanted, "CancelTask")
+    wanted = CancelTask(
+        task_id=task_id, requested_at=datetime.now(UTC), requested_by=requested_by, reason=reason, force=force
+    )
+    command = _as_read(wanted, InvalidCancellation, "CancelTask")
     return Submission(command.id, envelope.encode_command(command, source=SOURCE), "CancelTask", CANCEL_KEY)
 
 
+def _checked_parameters(definition: TaskDefinition, request: TaskRequest) -> dict[str, Any]:
+    """Return the parameters as a worker will read them, which is what must fit."""
+    try:
+        encoded = msgspec.json.encode(dict(request.parameters))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
+    parameters = msgspec.json.decode(encoded, type=dict[str, Any])
+    definition.check_parameters(parameters)
+    _require_portable(request.name, parameters)
+    _require_storable(InvalidParameters, request.name, parameters)
+    return parameters
+
+
 AnyCommand = TypeVar("AnyCommand", SubmitTask, CancelTask)
+_INTEGER_BITS = {"owner": 32, "requested_by": 32, "details_table": 16, "details_record": 32}
 
 
-def _as_read(command: AnyCommand, name: str, traceparent: str | None = None) -> AnyCommand:
+def _as_read(
+    command: AnyCommand, refusal: type[InvalidParameters], name: str, traceparent: str | None = None
+) -> AnyCommand:
     """Return a command as its readers will see it; refuse here what they would refuse later, or cannot keep."""
-    _require_storable(name, msgspec.structs.asdict(command))
+    fields = msgspec.structs.asdict(command)
+    _require_integers(refusal, name, fields)
+    _require_storable(refusal, name, fields)
     try:
         body = envelope.encode_command(command, source=SOURCE, traceparent=traceparent)
         read = envelope.decode_command(body).command
     except MessageError as error:
-        raise InvalidParameters(name, error.reason) from error
+        raise refusal(name, error.reason) from error
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(name, f"not expressible as JSON: {error}") from error
+        raise refusal(name, f"not expressible as JSON: {error}") from error
     if len(body) > LARGEST_MESSAGE_BYTES:
-        raise InvalidParameters(name, f"its texts take {len(body)} bytes, a message holds {LARGEST_MESSAGE_BYTES}")
+        raise refusal(name, f"its texts take {len(body)} bytes, a message holds {LARGEST_MESSAGE_BYTES}")
     assert isinstance(read, type(command))
     return read
 
 
-def _require_storable(name: str, fields: Mapping[str, Any]) -> None:
+def _require_integers(refusal: type[InvalidParameters], name: str, fields: Mapping[str, Any]) -> None:
+    """Refuse numbers that the original's columns do not hold."""
+    for field_name, bits in _INTEGER_BITS.items():
+        value, least, most = fields.get(field_name), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
+        if value is not None and not (type(value) is int and least <= value <= most):
+            raise refusal(name, f"`{field_name}` must be a whole number from {least} to {most}, not {value!r}")
+
+
+def _require_storable(refusal: type[InvalidParameters], name: str, fields: Mapping[str, Any]) -> None:
     """Refuse text that PostgreSQL does not store, before a worker has done the work."""
     for field_name, value in fields.items():
         if _holds_nul(value):
-            raise InvalidParameters(name, f"`{field_name}` holds a NUL character, which a database cannot keep")
+            raise refusal(name, f"`{field_name}` holds a NUL character, which a database cannot keep")
 
 
 def _require_portable(name: str, parameters: Mapping[str, Any]) -> None:

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from batchtask.events import AttemptStarted, RecordedEvent
-from batchtask.identifiers import TaskId
+from batchtask.identifiers import TaskId, may_be_shared
 from batchtask.intentions import AlreadyFinished, Claim, HeldByAnother, NotDue
 from batchtask.messages import SubmitTask
 from batchtask.store import Append, EventStore, first_event
 from batchtask.task import decide, start_attempt
-from batchtask.task_state import Phase, TaskState, fold, with_parameters
+from batchtask.task_state import Phase, TaskState, as_recorded, fold
 from worker.deciding import decide_until_first
 from worker.lease import Lease, Refused
 from worker.turns import Distance, Turn, Turns
@@ -37,8 +37,9 @@ class ClaimRequest:
 
     @property
     def plain(self) -> bool:
-        """Nothing about it asks for a look at the stream first."""
-        return self.release is None and self.command.start_at is None and not self.unable and self.turn is None
+        """Nothing about it asks for a look at the stream first: what it holds is what stands there, or will."""
+        waits = self.release is not None or self.command.start_at is not None
+        return not (waits or self.unable or self.turn is not None or may_be_shared(self.command.task_id))
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class ClaimDesk:
         history = self._store.load(task_id)
         state = fold(history)
         assert state is not None
+        if state.name != request.command.name:
+            return Refused("another task", [])  # the first with this id counts, and has a message of its own
         if state.phase is Phase.RUNNING and (state.worker, state.delivery_id) == (self._worker, request.message_id):
             # Our own claim, whose answer was lost with a database connection.
             return self._lease(request, history, state)
@@ -155,8 +158,8 @@ class ClaimDesk:
 
     def _lease(self, request: ClaimRequest, news: Sequence[RecordedEvent], state: TaskState | None = None) -> Lease:
         started = [event.body for event in news if isinstance(event.body, AttemptStarted)][-1]
-        # A task tried before may have been replayed with other parameters than the message holds.
-        command = request.command if state is None else with_parameters(request.command, state)
+        # Whoever looked at the stream goes by it: the message may be a repetition with other content.
+        command = request.command if state is None else as_recorded(request.command, state)
         return Lease(
             command=command,
             attempt=started.attempt,

@@ -20,7 +20,7 @@ from batchtask.local import PostgreSQL, RabbitMQ, ServicesUnavailable, provide
 from batchtask.migrations import upgrade
 from batchtask.settings import Settings
 from producer.blocking import Producer
-from producer.submission import TaskRequest
+from producer.task_request import TaskRequest
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
 from tests.system import Part, System, running_system
 

@@ -10,7 +10,7 @@ import pytest
 from batchtask import errors
 from batchtask.errors import BatchTaskError, PublishReturned, PublishUnconfirmed
 from batchtask.identifiers import new_task_id
-from producer.submission import SubmitManyFailed
+from producer.submission import InvalidCancellation, SubmitManyFailed
 
 RETURNED = PublishReturned("01900000", "batchtask.commands", "submit")
 
@@ -20,6 +20,7 @@ EXAMPLES: list[BatchTaskError] = [
     errors.UnknownTask("mail-murge", ["mail-merge", "sleep"]),
     errors.InvalidParameters("mail-merge", "Expected `int` - at `selection_id`"),
     errors.PayloadTooLarge(70_000, 65_536),
+    InvalidCancellation("CancelTask", "`requested_by` must be a whole number from 1 to 2, not 3"),
     errors.PayloadUnwritable("/srv/payloads/1.json", "read-only file system"),
     errors.MalformedMessage("not a CloudEvents envelope", "01900000"),
     errors.UnknownMessage("unknown message 'Moved' version 2", None),
