@@ -12,6 +12,7 @@ STEPS = 3
 
 def make_tally(system: System) -> None:
     with system.engine.begin() as connection:
+        connection.execute(text("DROP TABLE IF EXISTS tally"))
         connection.execute(text("CREATE TABLE tally (task_id uuid NOT NULL, step int NOT NULL)"))
 
 

@@ -4,65 +4,21 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 import urllib.request
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 
 from batchtask.errors import PublishUnconfirmed
 from batchtask.identifiers import TaskId
-from batchtask.local import PostgreSQL, RabbitMQ, ServicesUnavailable, provide
-from batchtask.migrations import upgrade
+from batchtask.local import PostgreSQL, RabbitMQ
 from batchtask.settings import Settings
 from producer.blocking import Producer
 from producer.task_request import TaskRequest
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
-from tests.system import Part, System, running_system
-
-
-@contextmanager
-def durable_services() -> Iterator[tuple[RabbitMQ, PostgreSQL]]:
-    """Servers of our own that keep what they confirmed, as the session's need not."""
-    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)
-        try:
-            with provide(Path(directory), {"PATH": "/usr/bin:/bin"}, announce=print) as services:
-                if services.broker is None or services.database is None:
-                    pytest.skip("servers in containers are not ours to kill")
-                yield services.broker, services.database
-        except ServicesUnavailable as missing:
-            pytest.skip(str(missing))
-
-
-@pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[RabbitMQ, PostgreSQL]]:
-    with durable_services() as (broker, database):
-        upgrade(database.database_url)
-        yield broker, database
-
-
-@pytest.fixture
-def broker(servers: tuple[RabbitMQ, PostgreSQL]) -> RabbitMQ:
-    return servers[0]
-
-
-@pytest.fixture
-def database(servers: tuple[RabbitMQ, PostgreSQL]) -> PostgreSQL:
-    return servers[1]
-
-
-@pytest.fixture
-def fragile(broker: RabbitMQ, database: PostgreSQL, tmp_path: Path) -> Iterator[System]:
-    """A system on servers that may be killed, with a worker and a projections process."""
-    with running_system(broker.amqp_url, database.database_url, tmp_path) as system:
-        for part in (system.worker(max_tasks=4), system.projections()):
-            part.wait_ready()
-        yield system
+from tests.system import Part, System
 
 
 def crash(server: RabbitMQ | PostgreSQL) -> None:
