@@ -95,16 +95,18 @@ def gave_up(cause: object) -> BrokerUnavailable:
     return BrokerUnavailable(str(cause), "look at the broker's log")
 
 
+def version(properties: Mapping[str, Any]) -> tuple[int, ...]:
+    """Major and minor version of a broker, by the properties it sent on connecting."""
+    return tuple(int(part) for part in str(properties.get("version", "0")).split(".")[:2] if part.isdigit())
+
+
 def require_version(properties: Mapping[str, Any]) -> None:
     """Refuse a broker that is too old, by the properties it sent on connecting.
 
     Raises:
         BrokerUnavailable: Install a newer one.
     """
-    version = str(properties.get("version", "0"))
-    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-    if numbers < OLDEST_BROKER:
+    if version(properties) < OLDEST_BROKER:
+        found = f"{properties.get('product', 'the broker')} {properties.get('version', '0')}"
         wanted = ".".join(map(str, OLDEST_BROKER))
-        raise BrokerUnavailable(
-            f"{properties.get('product', 'the broker')} {version} is too old", f"install RabbitMQ {wanted} or newer"
-        )
+        raise BrokerUnavailable(f"{found} is too old", f"install RabbitMQ {wanted} or newer")

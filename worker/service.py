@@ -7,12 +7,13 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from batchtask.batcher import Batcher
 from batchtask.broker import Consumer, Delivery, Publisher
+from batchtask.broker.ack_timeout import Version
 from batchtask.clock import SYNC_SECONDS, DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definition_rows import save_definitions
@@ -22,6 +23,7 @@ from batchtask.identifiers import TaskId, uuid7
 from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.topology import CONTROL, TASKS_QUEUE
+from worker.acknowledging import Acknowledging
 from worker.announcer import Announcer
 from worker.attempt import run_attempt, set_aside
 from worker.children.pool import ChildPool
@@ -31,7 +33,6 @@ from worker.deps import Deps
 from worker.journal import Answer, Journal, Request
 from worker.lease import Lease, Refused
 from worker.logbook import Logbook
-from worker.modes import held_tasks
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
 from worker.records import Recorded, RecordRequest
 from worker.reports import heartbeat, heed_cancel
@@ -48,8 +49,8 @@ DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
 GOVERN_SECONDS = 0.1
-#: The broker's default: https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout.
-DEFAULT_ACK_TIMEOUT_SECONDS = 1800.0
+#: How often the management API is asked whether the queue has another acknowledgement timeout by now.
+ASK_SECONDS = 60.0
 #: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
 INTERRUPT_SECONDS = 10.0
 
@@ -72,6 +73,7 @@ class Worker:
         self._attempts: set[asyncio.Task[None]] = set()
         self._housekeeping: list[asyncio.Task[None]] = []
         self._adjusting = asyncio.Lock()
+        self._acknowledging = Acknowledging(settings, registry)
         self._deps = self._assemble(registry, EventStore(self._engine))
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
@@ -90,6 +92,7 @@ class Worker:
                 deliver=self._deliver,
                 lost=self._consumer_lost,
                 news=(CONTROL, self._cancel_wanted),
+                arguments=self._subscribing,
                 role=f"worker {self.name}",
             ),
             announcer=Announcer(self._publisher, f"/batchtask/worker/{self.name}"),
@@ -107,7 +110,7 @@ class Worker:
             claim=self._claim,
             record=self._record,
             prefetch=PrefetchPolicy(settings.max_tasks),
-            held=frozenset(definition.name for definition in registry),
+            held=frozenset(),
             adjust_prefetch=self._adjust_prefetch,
             slots=asyncio.Semaphore(settings.max_tasks),
         )
@@ -116,22 +119,19 @@ class Worker:
         """Check what we stand on, then consume.
 
         Raises:
-            BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing: A human must act; the text says how.
+            BrokerUnavailable, TopologyMismatch, StoreUnavailable, SchemaMissing, SettingsError: A human must act;
+                the text says how.
         """
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(self._threads, require_schema, self._engine)
         await loop.run_in_executor(self._threads, self._clock.sync)
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await self._publisher.start()  # first: without a broker no child shall have been started
-        self._deps.held = held_tasks(
-            self._deps.registry,
-            task_timeout=self._settings.task_timeout,
-            drain_seconds=self._settings.drain_seconds,
-            ack_timeout_seconds=self._settings.consumer_timeout or DEFAULT_ACK_TIMEOUT_SECONDS,
-        )
+        await self._acknowledging.ask()
+        self._acknowledging.modes(self._publisher.connection.version).require()
         await self._deps.pool.start()
         await self._deps.consumer.start()
-        care = (self._beat, self._keep_time, self._tidy, self._govern)
+        care = (self._beat, self._keep_time, self._tidy, self._govern, self._ask)
         self._housekeeping = [asyncio.create_task(one()) for one in care]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
 
@@ -179,6 +179,20 @@ class Worker:
     def _consumer_lost(self, _: str) -> None:
         # The broker gives our messages to others now: soon find out which tasks are no longer ours.
         asyncio.get_running_loop().call_later(2, self._beat_once)
+
+    def _subscribing(self, version: Version) -> Mapping[str, object]:
+        modes, arguments = self._acknowledging.subscribing(version)
+        self._deps.held = modes.held
+        return arguments
+
+    async def _ask(self) -> None:
+        """Follow the broker's operator, who may give the queue another acknowledgement timeout at any time."""
+        deps = self._deps
+        while self._settings.management_url:
+            await asyncio.sleep(ASK_SECONDS)
+            if await self._acknowledging.ask() and not deps.draining:
+                async with self._adjusting:
+                    await deps.consumer.set_prefetch(deps.consumer.prefetch)
 
     def _cancel_wanted(self, body: bytes) -> None:
         """A hint from the projections: `<task id>`, or `<task id> force`. What counts stands in the stream."""

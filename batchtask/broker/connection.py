@@ -85,6 +85,11 @@ class Connection:
         return " ".join(str((properties or {}).get(key, "")) for key in ("product", "version")).strip()
 
     @property
+    def version(self) -> tuple[int, ...]:
+        """Major and minor version of the broker that answers; empty while none does."""
+        return connecting.version((self._connection and self._connection.server_properties) or {})
+
+    @property
     def usable(self) -> bool:
         return self._usable.is_set()
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pika import BasicProperties, spec
 from pika.channel import Channel
 
+from batchtask.broker.ack_timeout import Version
 from batchtask.broker.acknowledgement import AcknowledgementWindow
 from batchtask.broker.connection import Connection, Lost
+from batchtask.broker.silence import Look, Silence
 from batchtask.topology import TOPOLOGY, Exchange, Topology
 
 #: Acknowledgements gather for this long. Measured: each frame costs the broker more than it costs us.
 LINGER_SECONDS = 0.005
+#: Pause between two looks at whether a subscription is alive; it takes two to tell that it is not. A guess.
+WATCH_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Consumer:
         deliver: Called for every delivery, on the loop; must not block.
         lost: Called when the channel is gone: every unsettled delivery will come again, to us or to somebody else.
         news: An exchange whose messages are wanted as hints, and who gets them; nothing is kept while away.
+        arguments: Of `basic.consume`, asked for before every subscription with the version of the broker.
+        watch_seconds: Pause between two looks at whether the subscription is alive.
     """
 
     def __init__(
@@ -53,8 +59,10 @@ class Consumer:
         deliver: Callable[[Delivery], None],
         lost: Callable[[str], None] = lambda _: None,
         news: tuple[Exchange, Callable[[bytes], None]] | None = None,
+        arguments: Callable[[Version], Mapping[str, object]] = lambda _: {},
         role: str = "consumer",
         topology: Topology = TOPOLOGY,
+        watch_seconds: float = WATCH_SECONDS,
     ) -> None:
         self.connection = Connection(url, role=role, set_up=self._set_up, lost=self._on_lost, topology=topology)
         self._queue = queue
@@ -62,6 +70,10 @@ class Consumer:
         self._deliver = deliver
         self._lost = lost
         self._news = news
+        self._arguments = arguments
+        self._watch_seconds = watch_seconds
+        self._watching: asyncio.Task[None] | None = None
+        self._delivered = 0
         self._window = AcknowledgementWindow()
         self._epoch = 0
         self._tag: str | None = None
@@ -71,9 +83,12 @@ class Consumer:
     async def start(self) -> None:
         """Open the connection and subscribe; errors as of `Connection.start`."""
         await self.connection.start()
+        self._watching = asyncio.create_task(self._watch(), name=f"watch {self._queue}")
 
     async def close(self) -> None:
         """Send what is settled, then close; the broker gives the rest to others."""
+        if self._watching is not None:
+            self._watching.cancel()
         self._flush()
         await self.connection.close()
 
@@ -141,8 +156,40 @@ class Consumer:
             return
         channel, call = self.connection.channel, self.connection.call
         await call(channel.basic_qos, prefetch_count=self._prefetch)
-        answer = await call(channel.basic_consume, self._queue, self._on_message)
+        arguments = dict(self._arguments(self.connection.version))
+        answer = await call(channel.basic_consume, self._queue, self._on_message, arguments=arguments)
         self._tag = answer.method.consumer_tag
+
+    async def _watch(self) -> None:
+        """Renew a subscription that silently gets nothing, by the one way of recovery."""
+        silence = Silence()
+        while True:
+            await asyncio.sleep(self._watch_seconds)
+            look = await self._look()
+            if look is None:
+                silence.forget()
+            elif reason := silence.judge(look):
+                silence.forget()
+                self.connection.end(reason)
+
+    async def _look(self) -> Look | None:
+        """Ask the broker about the queue; None when there was no subscription all the time that it took."""
+        tag, epoch = self._tag, self._epoch
+        if tag is None or not self.connection.usable:
+            return None
+        try:
+            ask = self.connection.channel.queue_declare
+            async with asyncio.timeout(self._watch_seconds):
+                method = (await self.connection.call(ask, self._queue, passive=True)).method
+        except TimeoutError:
+            if epoch == self._epoch:
+                self.connection.end(f"the broker says nothing of {self._queue}")
+            return None
+        except Lost:
+            return None
+        if (tag, epoch) != (self._tag, self._epoch):
+            return None
+        return Look(method.message_count, method.consumer_count, self._delivered, len(self._window), self._prefetch)
 
     async def _subscribe_to_news(self, exchange: Exchange, receive: Callable[[bytes], None]) -> None:
         channel, call = self.connection.channel, self.connection.call
@@ -153,6 +200,7 @@ class Consumer:
     def _on_message(self, _: Channel, method: spec.Basic.Deliver, properties: BasicProperties, body: bytes) -> None:
         tag = method.delivery_tag
         self._window.delivered(tag)
+        self._delivered += 1
         self._deliver(
             Delivery(
                 tag,

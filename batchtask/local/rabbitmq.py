@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from batchtask.local.errors import SourceFailed
 from batchtask.local.files import private_directory, secret, write_private
 from batchtask.local.processes import ServerProcess, free_port
 
@@ -36,6 +38,7 @@ class BrokerInstallation:
     erlang_bin: Path
     version: str
     library_path: str = ""  #: of libraries that the machine lacks, for an unpacked tree
+    wrapper: tuple[str, ...] = ()  #: what to put before a command, when the paths are those of another root
 
 
 def installed_broker(environ: Mapping[str, str]) -> BrokerInstallation | None:
@@ -96,24 +99,27 @@ class RabbitMQ:
     management: bool = False  #: serve the HTTP API, needed to add virtual hosts
     configuration: str = ""  #: more lines of rabbitmq.conf
     advanced: Sequence[str] = ()  #: more Erlang terms of advanced.config
+    node: str = NODE
     port: int = field(default_factory=free_port)
     management_port: int = field(default_factory=free_port)
+    epmd_port: int = field(default_factory=free_port)  #: the same one for all nodes of a cluster
     _epmd: ServerProcess = field(init=False, repr=False)
     _node: ServerProcess = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         private_directory(self.directory)
-        epmd_port = free_port()
-        programs, environ = self.installation.erlang_bin, self._environ(epmd_port)
+        wrapper, environ = self.installation.wrapper, self._environ()
+        epmd = self.installation.erlang_bin / "epmd"
         self._epmd = ServerProcess(
-            [programs / "epmd", "-port", str(epmd_port), "-address", "127.0.0.1"],
+            [*wrapper, epmd, "-port", str(self.epmd_port), "-address", "127.0.0.1"],
             environ=environ,
             log=self.directory / "epmd.log",
         )
         self._node = ServerProcess(
-            [self.installation.sbin / "rabbitmq-server"], environ=environ, log=self.directory / "console.log"
+            [*wrapper, self.installation.sbin / "rabbitmq-server"],
+            environ=environ,
+            log=self.directory / "console.log",
         )
-        self._epmd_port = epmd_port
 
     @property
     def amqp_url(self) -> str:
@@ -130,8 +136,8 @@ class RabbitMQ:
         self._write_configuration()
         with contextlib.ExitStack() as undo:
             undo.callback(self._epmd.stop)
-            if not self._epmd.running:
-                self._epmd.start(lambda: accepts(self._epmd_port))
+            if not accepts(self.epmd_port):  # a neighbour of the same cluster may have started it
+                self._epmd.start(lambda: accepts(self.epmd_port))
             self._node.start(self._is_ready)
             undo.pop_all()
 
@@ -150,6 +156,19 @@ class RabbitMQ:
         self.stop()
         self.start()
 
+    def control(self, *arguments: str) -> str:
+        """Run `rabbitmqctl` on the node, which takes a second or two, and return what it says.
+
+        Raises:
+            SourceFailed: It failed; the text says why.
+        """
+        program = str(self.installation.sbin / "rabbitmqctl")
+        command = [*self.installation.wrapper, program, "-q", "-n", self.node, *arguments]
+        result = subprocess.run(command, env=self._environ(), cwd="/", capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise SourceFailed("rabbitmqctl", result.stderr.strip() or result.stdout.strip())
+        return result.stdout
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -166,7 +185,7 @@ class RabbitMQ:
     def _is_ready(self) -> bool:
         return serves_amqp(self.port) and (not self.management or accepts(self.management_port))
 
-    def _environ(self, epmd_port: int) -> dict[str, str]:
+    def _environ(self) -> dict[str, str]:
         at = self.directory
         libraries = self.installation.library_path
         return {
@@ -175,14 +194,14 @@ class RabbitMQ:
             "HOME": str(at),
             **({"LD_LIBRARY_PATH": libraries} if libraries else {}),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
-            "ERL_EPMD_PORT": str(epmd_port),
+            "ERL_EPMD_PORT": str(self.epmd_port),
             "ERL_CRASH_DUMP": str(at / "erl_crash.dump"),
             # With this set the script becomes the Erlang machine, so a signal reaches it and not a shell.
             "RABBITMQ_ALLOW_INPUT": "1",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
                 f"{VIRTUAL_MACHINE} -kernel inet_dist_use_interface {{127,0,0,1}}"
             ),
-            "RABBITMQ_NODENAME": NODE,
+            "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_DIST_PORT": str(free_port()),
             "RABBITMQ_BASE": str(at),
             "RABBITMQ_MNESIA_BASE": str(at / "data"),
