@@ -218,7 +218,8 @@ def _lose(state: TaskState, detail: str) -> list[Event]:
     times = state.failed(Cause.LOST_WORKER) + 1
     if state.lost_attempts == UNLIMITED or times < state.lost_attempts:
         return [lost]
-    message = f"The task was stopped for good: the process that ran it died {times} times."
+    died = "died" if times == 1 else f"died {times} times"
+    message = f"The task was stopped for good: the process that ran it {died}."
     return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
 
 

@@ -1,28 +1,31 @@
-"""The aggregate: a table of what follows from every intention in every phase, and what holds for any history."""
+"""The aggregate: claims, outcomes and signs of life. Waiting: test_task_waiting; cancelling: test_task_cancelling."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from uuid import UUID
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from batchtask.events import (
-    TERMINAL_EVENTS,
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptSnoozed,
     AttemptStarted,
     AttemptTimedOut,
     CancelRequested,
     Event,
     HeartbeatRecorded,
+    PassCompleted,
     ProgressReported,
-    RecordedEvent,
+    RetryScheduled,
     TaskCancelled,
+    TaskDeferred,
     TaskFailed,
+    TaskReleased,
     TaskSubmitted,
     TaskSucceeded,
 )
@@ -38,13 +41,22 @@ from batchtask.intentions import (
     Report,
     RequestCancel,
 )
-from batchtask.messages import SubmitTask
-from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
-from batchtask.task import decide
-from batchtask.task_state import Phase, TaskState, evolve, fold, submitted
-
-TASK = UUID("01900000-0000-7000-8000-000000000001")
-AT = datetime(2026, 1, 2, tzinfo=UTC)
+from batchtask.outcomes import (
+    Cancelled,
+    Cause,
+    Failed,
+    Interrupted,
+    Lost,
+    Outcome,
+    OutOfMemory,
+    Passed,
+    Snoozed,
+    Succeeded,
+    TimedOut,
+)
+from batchtask.retrying import UNLIMITED, RetryPolicy
+from batchtask.task import decide, outcome_events
+from tests.histories import AT, state_after
 
 SUBMITTED = TaskSubmitted(name="noop", owner=7)
 STARTED = AttemptStarted(attempt=1, fence=1, worker="w1", delivery_id="d1")
@@ -68,20 +80,51 @@ CANCEL = RequestCancel(requested_by=9, reason="changed my mind")
 REJECT = Reject(message="unknown task")
 
 
+LEASE = Claim(
+    at=AT,
+    worker="w2",
+    delivery_id="d2",
+    redelivered=False,
+    deadline_at=None,
+    held=False,
+    lease_seconds=90,
+    lost_attempts=-1,
+)
+#: The attempt of RUNNING, but for a lease, and with a budget of one attempt whose process may die.
+LEASED = [SUBMITTED, msgspec.structs.replace(STARTED, held=False, lost_attempts=2)]
+
+POLICY = RetryPolicy(
+    attempts=3, time_limit_attempts=2, memory_attempts=2, first_delay_seconds=10, factor=2, jitter=0.5
+)
+IN_10_S, IN_20_S = AT + timedelta(seconds=10), AT + timedelta(seconds=20)
+TIMED_OUT = "The task ran longer than its limit of 1.5 s and was stopped."
+OUT_OF_MEMORY = "The task took more memory than its limit of 64 MB and was stopped."
+
+
 def start(attempt: int, fence: int, claim: Claim) -> AttemptStarted:
     return AttemptStarted(
         attempt=attempt, fence=fence, worker="w2", delivery_id=claim.delivery_id, deadline_at=claim.deadline_at
     )
 
 
-def ended(outcome: Outcome, fence: int = 1) -> RecordOutcome:
-    return RecordOutcome(fence=fence, outcome=outcome, at=AT)
+def ended(outcome: Outcome, fence: int = 1, **more: Any) -> RecordOutcome:
+    return RecordOutcome(fence=fence, outcome=outcome, at=AT, **more)
 
 
-def state_after(history: list[Event]) -> TaskState:
-    state = fold(RecordedEvent(TASK, version, AT, body) for version, body in enumerate(history))
-    assert state is not None
-    return state
+def failed(cause: Cause, message: str = "no", fence: int = 1) -> AttemptFailed:
+    return AttemptFailed(fence=fence, cause=cause, message=message)
+
+
+def retry(due_at: datetime, cause: Cause, failures: int) -> RetryScheduled:
+    return RetryScheduled(due_at=due_at, cause=cause, failures=failures)
+
+
+def again(*tries: Event) -> list[Event]:
+    """A task that is tried once more after each of the ends given."""
+    history: list[Event] = [SUBMITTED]
+    for fence, end in enumerate(tries, 1):
+        history += [start(fence, fence, NEW), end, retry(AT, Cause.ERROR, 0)]
+    return [*history, start(len(tries) + 1, len(tries) + 1, NEW)]
 
 
 @pytest.mark.parametrize(
@@ -114,13 +157,91 @@ def state_after(history: list[Event]) -> TaskState:
             ended(TimedOut(limit_seconds=1.5)),
             [
                 AttemptTimedOut(fence=1, limit_seconds=1.5),
-                TaskFailed(
-                    cause=Cause.TIME_LIMIT, message="The task ran longer than its limit of 1.5 s and was stopped."
-                ),
+                TaskFailed(cause=Cause.TIME_LIMIT, message=TIMED_OUT),
             ],
         ),
         (RUNNING, ended(Interrupted(reason="shutdown")), [AttemptInterrupted(fence=1, reason="shutdown")]),
         (RUNNING, ended(Lost(detail="signal 9")), [AttemptLost(fence=1, detail="signal 9")]),
+        # Tried again: each cause has a budget of its own, and pauses of its own.
+        (
+            RUNNING,
+            ended(Failed(message="no", retry=True), policy=POLICY),
+            [failed(Cause.ERROR), retry(IN_10_S, Cause.ERROR, 1)],
+        ),
+        (
+            again(failed(Cause.ERROR)),
+            ended(Failed(message="no", retry=True), fence=2, policy=POLICY, chance=0.5),
+            [failed(Cause.ERROR, fence=2), retry(AT + timedelta(seconds=15), Cause.ERROR, 2)],
+        ),
+        (
+            again(failed(Cause.ERROR), failed(Cause.ERROR)),
+            ended(Failed(message="no", retry=True), fence=3, policy=POLICY),
+            [failed(Cause.ERROR, fence=3), TaskFailed(cause=Cause.ERROR, message="no")],
+        ),
+        (
+            again(failed(Cause.MEMORY), AttemptTimedOut(fence=2, limit_seconds=1.5), AttemptLost(fence=3)),
+            ended(Failed(message="no", retry=True), fence=4, policy=POLICY),
+            [failed(Cause.ERROR, fence=4), retry(IN_10_S, Cause.ERROR, 1)],
+        ),
+        (
+            RUNNING,
+            ended(Failed(message="no"), policy=POLICY),
+            [failed(Cause.ERROR), TaskFailed(cause=Cause.ERROR, message="no")],
+        ),
+        (
+            RUNNING,
+            ended(TimedOut(limit_seconds=1.5), policy=POLICY),
+            [AttemptTimedOut(fence=1, limit_seconds=1.5), retry(IN_10_S, Cause.TIME_LIMIT, 1)],
+        ),
+        (
+            again(AttemptTimedOut(fence=1, limit_seconds=1.5)),
+            ended(TimedOut(limit_seconds=1.5), fence=2, policy=POLICY),
+            [
+                AttemptTimedOut(fence=2, limit_seconds=1.5),
+                TaskFailed(cause=Cause.TIME_LIMIT, message=TIMED_OUT),
+            ],
+        ),
+        (
+            again(failed(Cause.ERROR)),
+            ended(OutOfMemory(limit_mb=64), fence=2, policy=POLICY),
+            [failed(Cause.MEMORY, OUT_OF_MEMORY, fence=2), retry(IN_10_S, Cause.MEMORY, 1)],
+        ),
+        (
+            RUNNING,
+            ended(OutOfMemory(limit_mb=64)),
+            [failed(Cause.MEMORY, OUT_OF_MEMORY), TaskFailed(cause=Cause.MEMORY, message=OUT_OF_MEMORY)],
+        ),
+        # Called later: uses no attempt.
+        (
+            RUNNING,
+            ended(Snoozed(seconds=20, reason="closed")),
+            [AttemptSnoozed(fence=1, due_at=IN_20_S, reason="closed")],
+        ),
+        ([*RUNNING, AttemptSnoozed(fence=1, due_at=AT), TaskReleased()], NEW, [start(1, 2, NEW)]),
+        (RUNNING, ended(Passed(response="12")), [PassCompleted(fence=1, due_at=AT, response="12")]),
+        (RUNNING, ended(Passed(), pause_until=IN_20_S), [PassCompleted(fence=1, due_at=IN_20_S)]),
+        (
+            [*again(failed(Cause.ERROR)), PassCompleted(fence=2, due_at=AT), TaskReleased()],
+            NEW,
+            [start(1, 3, NEW)],
+        ),
+        # A lease: nobody holds a message, so what goes on must be published anew.
+        (
+            QUEUED,
+            LEASE,
+            [
+                AttemptStarted(
+                    attempt=1, fence=1, worker="w2", delivery_id="d2", held=False, lease_seconds=90, lost_attempts=-1
+                )
+            ],
+        ),
+        (
+            LEASED,
+            ended(Interrupted(reason="shutdown"), loses_message=True),
+            [AttemptInterrupted(fence=1, reason="shutdown"), TaskDeferred(due_at=AT, reason="shutdown")],
+        ),
+        (LEASED, ended(Lost(), loses_message=True), [LOST, retry(AT, Cause.LOST_WORKER, 1)]),
+        ([*LEASED, WISH], ended(Lost(), loses_message=True), [LOST, TaskCancelled(requested_by=7)]),
         (STOPPING, ended(Cancelled(response="half")), [TaskCancelled(requested_by=7, response="half")]),
         (STOPPING, ended(Succeeded()), [TaskSucceeded(fence=1)]),
         (RUNNING, ended(Cancelled()), [TaskCancelled(requested_by=0)]),
@@ -150,6 +271,8 @@ def test_what_follows_from_an_intention(history: list[Event], intention: Intenti
         (RUNNING, NEW, HeldByAnother),
         (RUNNING, COPY_REDELIVERED, HeldByAnother),
         (RUNNING, SAME, HeldByAnother),
+        (LEASED, NEW, HeldByAnother),
+        (LEASED, SAME_REDELIVERED, HeldByAnother),
         (QUEUED, ended(Succeeded()), FenceIsOld),
         (QUEUED, PROGRESS, FenceIsOld),
         (RUNNING, ended(Succeeded(), fence=0), FenceIsOld),
@@ -189,109 +312,61 @@ def test_a_task_that_loses_its_process_three_times_is_stopped_for_good() -> None
     assert failed.cause is Cause.LOST_WORKER
 
 
-def test_the_state_counts_attempts_but_not_the_interrupted_ones() -> None:
-    state = state_after([*RUNNING, AttemptInterrupted(fence=1), start(1, 2, NEW), AttemptLost(fence=2)])
-    assert (state.version, state.phase, state.attempt, state.fence, state.lost_attempts) == (4, Phase.QUEUED, 1, 2, 1)
-
-
-def test_the_first_event_says_all_that_the_command_said() -> None:
-    command = SubmitTask(
-        task_id=TASK,
-        name="report",
-        submitted_at=AT,
-        parameters={"selection_id": 88},
-        payload_ref="/payloads/1.json",
-        owner=7,
-        description="d",
-        request="r",
-        database_tag="north",
-        details_table=5,
-        details_record=6,
-        batch_id=UUID(int=2),
-        correlation_id=UUID(int=3),
-    )
-    first = submitted(command)
-    assert {name: getattr(first, name) for name in first.__struct_fields__} == {
-        name: getattr(command, name) for name in first.__struct_fields__
-    }
-    state = evolve(None, first, 0)
-    assert (state.name, state.owner, state.submitted.parameters) == ("report", 7, {"selection_id": 88})
-    assert (state.phase, state.submitted.payload_ref) == (Phase.QUEUED, "/payloads/1.json")
-
-
-def test_a_stream_that_does_not_begin_with_its_submission_is_an_error() -> None:
-    with pytest.raises(ValueError, match="HeartbeatRecorded"):
-        evolve(None, HeartbeatRecorded(fence=1), 0)
-    assert fold([]) is None
-
-
-# Whatever anybody tries, in any order.
-
-outcomes = st.sampled_from(
-    [Succeeded(), Failed(message="no"), TimedOut(limit_seconds=1), Lost(), Cancelled(), Interrupted(), Interrupted()]
-)
-claims = st.builds(
-    Claim,
-    worker=st.sampled_from(["w1", "w2"]),
-    delivery_id=st.sampled_from(["d1", "d2"]),
-    redelivered=st.booleans(),
-    deadline_at=st.none(),
-)
-fences = st.integers(0, 4)
-intentions: st.SearchStrategy[Intention] = st.one_of(
-    claims,
-    claims,
-    st.builds(RecordOutcome, fence=fences, outcome=outcomes),
-    fences.map(lambda fence: Report(fence=fence, event=HeartbeatRecorded(fence=fence))),
-    st.just(CANCEL),
-    st.just(REJECT),
-)
-
-
-def history_of(tried: list[Intention]) -> list[Event]:
+@pytest.mark.parametrize(("budget", "ends_at"), [(1, 1), (2, 2), (5, 5), (UNLIMITED, None)])
+def test_how_many_processes_a_task_may_kill_was_said_when_the_attempt_began(budget: int, ends_at: int | None) -> None:
+    claim = replace(NEW, lost_attempts=budget)
     history: list[Event] = [SUBMITTED]
-    for intention in tried:
-        try:
-            history += decide(state_after(history), intention)
-        except Refusal:
-            continue
-    return history
+    for times in range(1, 8):
+        history += decide(state_after(history), claim)
+        history += decide(state_after(history), ended(Lost(), fence=times))
+        if state_after(history).phase.finished:
+            assert times == ends_at
+            return
+    assert ends_at is None
 
 
-@given(st.lists(intentions, max_size=12))
-@settings(max_examples=100)
-def test_any_history_ends_at_most_once_and_its_fences_rise(tried: list[Intention]) -> None:
-    history = history_of(tried)
-
-    ends = [event for event in history if isinstance(event, TERMINAL_EVENTS)]
-    assert ends == [] or ends == history[-1:]
-    given_out = [event.fence for event in history if isinstance(event, AttemptStarted)]
-    assert given_out == list(range(1, len(given_out) + 1))
+def test_neither_errors_nor_interruptions_use_the_budget_for_lost_processes() -> None:
+    tries = again(*(failed(Cause.ERROR, fence=fence) for fence in range(1, 6)))
+    assert decide(state_after(tries), ended(Lost(), fence=6)) == [AttemptLost(fence=6)]
 
 
-@given(st.lists(intentions, max_size=12))
-@settings(max_examples=100)
-def test_any_prefix_of_any_history_is_a_state_that_fits_it(tried: list[Intention]) -> None:
-    history = history_of(tried)
+#: Outcomes of which the state decides what follows, and two states in which it differs.
+@pytest.mark.parametrize(
+    ("record", "one", "other"),
+    [
+        (ended(Lost()), RUNNING, [*RUNNING[:1], msgspec.structs.replace(STARTED, lost_attempts=1)]),
+        (ended(Cancelled()), RUNNING, STOPPING),
+        (ended(TimedOut(limit_seconds=1)), RUNNING, STOPPING),
+        (ended(OutOfMemory(limit_mb=1)), RUNNING, STOPPING),
+        (ended(Failed(message="no", retry=True), policy=POLICY), RUNNING, STOPPING),
+    ],
+)
+def test_an_outcome_that_depends_on_the_state_is_not_told_without_it(
+    record: RecordOutcome, one: list[Event], other: list[Event]
+) -> None:
+    assert outcome_events(record) is None
+    assert decide(state_after(one), record) != decide(state_after(other), record)
 
-    for length in range(1, len(history) + 1):
-        prefix = history[:length]
-        state = state_after(prefix)
-        assert state.version == length - 1
-        assert state.phase.finished == isinstance(prefix[-1], TERMINAL_EVENTS)
-        assert 0 <= state.attempt <= state.fence
-        assert state.lost_attempts <= task.LOST_ATTEMPTS_ALLOWED
-        running = [
-            event for event in prefix if not isinstance(event, ProgressReported | HeartbeatRecorded | CancelRequested)
-        ]
-        assert (state.phase is Phase.RUNNING) == isinstance(running[-1], AttemptStarted)
 
-
-@given(st.lists(intentions, max_size=12), intentions)
-@settings(max_examples=100)
-def test_nothing_more_happens_to_a_task_that_has_ended(tried: list[Intention], late: Intention) -> None:
-    state = state_after(history_of([*tried, REJECT]))
-
-    assert state.phase.finished
-    with pytest.raises(Refusal):
-        decide(state, late)
+@pytest.mark.parametrize(
+    "record",
+    [
+        ended(Succeeded(response="done")),
+        ended(Failed(message="no", detail="trace")),
+        ended(Failed(message="no"), policy=POLICY),
+        ended(Failed(message="no", retry=True)),
+        ended(Snoozed(seconds=1)),
+        ended(Passed()),
+        ended(Interrupted()),
+        ended(Interrupted(), loses_message=True),
+    ],
+)
+@pytest.mark.parametrize("history", [RUNNING, LEASED], ids=["held", "leased"])
+def test_any_other_outcome_means_the_same_whatever_happened_before(
+    record: RecordOutcome, history: list[Event]
+) -> None:
+    expected = outcome_events(record)
+    assert expected is not None
+    assert decide(state_after(history), record) == expected
+    tried = again(failed(Cause.ERROR), AttemptLost(fence=2))
+    assert decide(state_after(tried), replace(record, fence=3)) == outcome_events(replace(record, fence=3))

@@ -1,0 +1,111 @@
+"""The fold: what the events of a task say about it, and the command that asks for it once more."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batchtask import envelope
+from batchtask.events import AttemptInterrupted, AttemptLost, AttemptStarted, HeartbeatRecorded, TaskSubmitted
+from batchtask.messages import SubmitTask
+from batchtask.outcomes import Cause
+from batchtask.task_state import Phase, as_recorded, evolve, fold, resubmission, submitted
+from tests.histories import AT, TASK, chosen, recorded, state_after
+
+SUBMITTED = TaskSubmitted(name="noop", owner=7)
+
+
+def test_the_state_counts_attempts_but_not_the_interrupted_ones() -> None:
+    started = [AttemptStarted(attempt=1, fence=fence, worker="w", delivery_id="d") for fence in (1, 2)]
+    history = [SUBMITTED, started[0], AttemptInterrupted(fence=1), started[1], AttemptLost(fence=2)]
+    state = state_after(history)
+    assert (state.version, state.phase, state.attempt, state.fence) == (4, Phase.QUEUED, 1, 2)
+    assert {cause: state.failed(cause) for cause in Cause if state.failed(cause)} == {Cause.LOST_WORKER: 1}
+
+
+def test_the_first_event_says_all_that_the_command_said() -> None:
+    command = SubmitTask(
+        task_id=TASK,
+        name="report",
+        submitted_at=AT,
+        parameters={"selection_id": 88},
+        payload_ref="/payloads/1.json",
+        owner=7,
+        description="d",
+        request="r",
+        database_tag="north",
+        details_table=5,
+        details_record=6,
+        batch_id=UUID(int=2),
+        correlation_id=UUID(int=3),
+        cancellation=1,
+        schedule="nightly",
+    )
+    first = submitted(command)
+    assert {name: getattr(first, name) for name in first.__struct_fields__} == {
+        name: getattr(command, name) for name in first.__struct_fields__
+    }
+    state = evolve(None, first, 0)
+    assert (state.name, state.owner, state.submitted.parameters) == ("report", 7, {"selection_id": 88})
+    assert (state.phase, state.submitted.payload_ref) == (Phase.QUEUED, "/payloads/1.json")
+
+
+def test_a_stream_that_does_not_begin_with_its_submission_is_an_error() -> None:
+    with pytest.raises(ValueError, match="HeartbeatRecorded"):
+        evolve(None, HeartbeatRecorded(fence=1), 0)
+    assert fold([]) is None
+
+
+@given(st.lists(st.integers(0, 1000), max_size=16))
+@settings(max_examples=50)
+def test_folding_goes_on_from_any_state(choices: list[int]) -> None:
+    events = recorded(chosen(SUBMITTED, choices))
+    whole = fold(events)
+    for middle in range(len(events) + 1):
+        assert fold(events[middle:], fold(events[:middle])) == whole
+
+
+words = st.text(max_size=5)
+firsts = st.builds(
+    TaskSubmitted,
+    name=st.text(min_size=1, max_size=5),
+    parameters=st.dictionaries(words, st.integers(-9, 9) | words, max_size=2),
+    payload_ref=st.none() | words,
+    owner=st.integers(0, 9),
+    description=words,
+    database_tag=words,
+    batch_id=st.none() | st.uuids(),
+    start_at=st.none() | st.just(AT),
+    cancellation=st.integers(0, 2),
+    schedule=words,
+)
+
+
+@given(firsts, st.lists(st.integers(0, 1000), max_size=10))
+@settings(max_examples=50)
+def test_the_command_made_from_a_stream_asks_for_the_same_task_at_once(
+    first: TaskSubmitted, choices: list[int]
+) -> None:
+    state = state_after(chosen(first, choices))
+
+    command = resubmission(TASK, state, AT)
+
+    body = envelope.encode_command(command, source="/test", release=state.version)
+    message = envelope.decode_command(body)
+    assert (message.command, message.release) == (command, state.version)
+    assert submitted(command) == msgspec.structs.replace(state.submitted, start_at=None)
+    assert (command.task_id, command.submitted_at) == (TASK, AT)
+
+
+def test_a_command_is_read_as_its_stream_has_it() -> None:
+    """Another command with its id may have been first, and a replay may have changed the parameters."""
+    late = SubmitTask(task_id=TASK, name="other", submitted_at=AT, parameters={"count": 1}, start_at=AT, owner=8)
+    state = state_after([TaskSubmitted(name="noop", parameters={"count": 2}, owner=7)])
+
+    read = as_recorded(late, state)
+
+    assert read == SubmitTask(task_id=TASK, name="noop", submitted_at=AT, parameters={"count": 2}, owner=7)
