@@ -1,4 +1,4 @@
-"""One projections process: recorder, projector, scheduler and keeper of dead letters; run two or more of it."""
+"""One projections process: recorder, projector, scheduler, relay, keeper of dead letters; run two or more of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from projections.dead_letters import DeadLetters
 from projections.decisions import Decisions
 from projections.intake import sort_deliveries
 from projections.projector import Projector
+from projections.relay import Relay
 from projections.scheduler import Scheduler, waits
+from projections.upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Projections:
     """Keeps `crm7.batchtask` true until told to stop. One event loop; the database work is done in a thread.
 
     Args:
-        settings: Uses `amqp_url`, `database_url` and `drain_seconds`.
+        settings: Uses `amqp_url`, `database_url`, `drain_seconds`, `reconcile_seconds` and `heartbeat_seconds`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -76,6 +78,8 @@ class Projections:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projector")
         self._publisher = Publisher(settings.amqp_url, role="projections news")
         self._scheduler = Scheduler(self._engine, self._publisher)
+        self._relay = Relay(self._engine, self._publisher)
+        self._upkeep = Upkeep(settings, self._engine, self._publisher.connection, self._clock.now)
         self._news = Batcher(self._project, largest=PREFETCH, linger_seconds=LINGER_SECONDS)
         self._early: dict[tuple[int, int], int] = {}  # deliveries that wait for their submission → tries so far
         self._dead = Batcher(self._bury, largest=DEAD_PREFETCH)
@@ -108,25 +112,31 @@ class Projections:
         await self._news_consumer.start()
         await self._dead_consumer.start()
         self._scheduler.start()
+        self._relay.start()
+        self._upkeep.start()
         logger.info("projections ready")
 
     async def failed(self) -> None:
         """Return never; raises when a connection cannot be kept."""
         parts = (self._publisher, self._news_consumer, self._dead_consumer)
-        await asyncio.gather(*(part.connection.failed() for part in parts), self._scheduler.failed())
+        await asyncio.gather(
+            *(part.connection.failed() for part in parts), self._scheduler.failed(), self._relay.failed()
+        )
 
     async def drain(self) -> None:
         """Take nothing more and finish the batch in hand, for as long as `drain_seconds` allow."""
         await asyncio.gather(self._news_consumer.stop_deliveries(), self._dead_consumer.stop_deliveries())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds):
-                await asyncio.gather(self._news.idle(), self._dead.idle(), self._scheduler.drain())
+                await asyncio.gather(
+                    self._news.idle(), self._dead.idle(), self._scheduler.drain(), self._relay.drain()
+                )
 
     async def stop(self) -> None:
         """Close at once; what was not settled comes again to whoever follows."""
         if self._timekeeper is not None:
             self._timekeeper.cancel()
-        await self._scheduler.stop()
+        await asyncio.gather(self._scheduler.stop(), self._relay.stop(), self._upkeep.stop())
         await asyncio.gather(self._news_consumer.close(), self._dead_consumer.close(), self._publisher.close())
         self._thread.shutdown(wait=False)
         self._engine.dispose()

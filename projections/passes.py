@@ -1,0 +1,210 @@
+"""Passes of the reconciler: the small one that every projections process makes all the time, and the full one.
+
+That a queued task's message is gone cannot be seen, only inferred: nothing was ready in the tasks' queue at a moment
+after the task was queued, so a worker had its message in hand, or nobody; and some time later no worker has claimed
+it. While the queue is never empty, a lost message in it stays hidden; the full pass can be told to do without
+evidence. Wrong inferences cost a message more, which the claim refuses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain, islice
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from batchtask.database import database_errors
+from batchtask.identifiers import TaskId
+from projections import drift
+from projections.drift import Look
+from projections.reconcile import Reconciler, Repair
+
+#: Between a publish and the event that says so, in either order; far more than was ever seen. A guess.
+PUBLISH_MARGIN_SECONDS = 2.0
+#: A worker that was given a message claims its task, or gives it back, within this. A guess.
+CLAIM_SECONDS = 10.0
+#: Noted in one pass; the next one goes on.
+MOST_SUSPECTS = 50_000
+#: The first pass of a process looks at what was recorded in this time before.
+FIRST_SPAN_SECONDS = 300.0
+#: A transaction's events are as old as its beginning: seen late, they must not be passed over.
+OVERLAP_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    """A queued task whose message nobody seemed to have."""
+
+    version: int
+    noted_at: float  #: by the monotonic clock
+
+
+@dataclass
+class Suspects:
+    """Queued tasks whose messages may be gone, until enough time has passed to tell."""
+
+    _noted: dict[TaskId, _Suspect] = field(default_factory=dict)
+
+    def note(self, queued: Iterable[Look], empty_at: float) -> None:
+        """Suspect tasks that were queued before nothing was ready in the queue, at a time of the monotonic clock."""
+        for look in queued:
+            noted = self._noted.get(look.task_id)
+            if noted is None or noted.version != look.version:
+                self._noted[look.task_id] = _Suspect(look.version, empty_at)
+
+    def confirmed(self, connection: Connection) -> list[Look]:
+        """Take out the tasks suspected for long enough, and return those to which nothing happened since."""
+        until = time.monotonic() - CLAIM_SECONDS
+        due = [task_id for task_id, suspect in self._noted.items() if suspect.noted_at <= until]
+        gone = []
+        for start in range(0, len(due), drift.PAGE):
+            for look in drift.looks(connection, due[start : start + drift.PAGE]):
+                if look.version == self._noted[look.task_id].version:
+                    gone.append(look)
+        for task_id in due:
+            del self._noted[task_id]
+        return gone
+
+    def __len__(self) -> int:
+        return len(self._noted)
+
+
+class BackgroundPass:
+    """Looks at what can have come apart lately, and at a page of the rest. One thread; remembers where it was.
+
+    Args:
+        engine: The database.
+        reconciler: Puts right what is found.
+        heartbeat_seconds: How often a running attempt is heard of, if it is alive.
+        grace_seconds: News younger than this may still be on their way.
+    """
+
+    def __init__(
+        self, engine: Engine, reconciler: Reconciler, *, heartbeat_seconds: float, grace_seconds: float
+    ) -> None:
+        self._engine = engine
+        self._reconciler = reconciler
+        self._heartbeat_seconds = heartbeat_seconds
+        self._grace_seconds = grace_seconds
+        self._seen_until: datetime | None = None
+        self._place = 0
+        self._suspects = Suspects()
+
+    def run(self, empty_at: float | None) -> list[Repair]:
+        """Make one pass and return what was repaired.
+
+        Args:
+            empty_at: When nothing was ready in the tasks' queue, by the monotonic clock; None = there was, or it is
+                not known.
+
+        Raises:
+            StoreUnavailable: The next pass goes on.
+        """
+        repairs = self._project()
+        with database_errors(), self._engine.connect() as connection:
+            quiet = _quiet(connection, self._heartbeat_seconds)
+            if empty_at is not None:
+                self._suspects.note(islice(_queued(connection, empty_at), MOST_SUSPECTS), empty_at)
+            gone = self._suspects.confirmed(connection)
+        return [*repairs, *self._reconciler.expire(quiet), *self._reconciler.queue_again(gone)]
+
+    def _project(self) -> list[Repair]:
+        with database_errors(), self._engine.connect() as connection:
+            until = drift.database_time(connection, ago_seconds=self._grace_seconds)
+            since = self._seen_until or until - timedelta(seconds=FIRST_SPAN_SECONDS)
+            recent = drift.recently_behind(connection, since=since, until=until)
+            page = drift.rows(connection, after=self._place, only_open=True)
+        repairs = self._reconciler.project(recent | drift.behind(page, quiet_seconds=self._grace_seconds))
+        self._place = page[-1].number if len(page) == drift.PAGE else 0
+        if len(recent) < drift.PAGE:
+            self._seen_until = until - timedelta(seconds=OVERLAP_SECONDS)
+        return repairs
+
+
+class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a full pass found, and how many tasks are in which state after it; each task is in one of them."""
+
+    queued: int
+    waiting: int
+    running: int
+    finished: int
+    dead: int
+    overdue: int  #: of the waiting ones: due for longer than a minute, and nobody published them
+    outbox: int  #: submissions that a relay has yet to publish
+    schedules: int
+    unproved: int = 0  #: of the queued ones: their message may be gone for all we know, the queue was not empty
+    repairs: list[Repair] = []
+
+
+class FullPass:
+    """Looks at every row and every stream once, and puts right what is wrong.
+
+    Args:
+        engine: The database.
+        reconciler: Puts right what is found.
+        heartbeat_seconds: As of `BackgroundPass`.
+        grace_seconds: As of `BackgroundPass`.
+    """
+
+    def __init__(
+        self, engine: Engine, reconciler: Reconciler, *, heartbeat_seconds: float, grace_seconds: float
+    ) -> None:
+        self._engine = engine
+        self._reconciler = reconciler
+        self._heartbeat_seconds = heartbeat_seconds
+        self._grace_seconds = grace_seconds
+
+    def run(self, ready: Callable[[], int | None], *, publish_all: bool = False) -> Reconciled:
+        """Make the pass; takes some seconds longer when queued tasks have to be watched.
+
+        Args:
+            ready: Counts the messages ready in the tasks' queue; None = that is not known.
+            publish_all: Publish every queued task again, without evidence that its message is gone.
+
+        Raises:
+            StoreUnavailable: Some may have been repaired; run it again.
+        """
+        repairs: list[Repair] = []
+        with database_errors(), self._engine.connect() as connection:
+            until = drift.database_time(connection, ago_seconds=self._grace_seconds)
+            for behind in drift.without_row(connection, until=until):
+                repairs += self._reconciler.project(behind)
+            for page in drift.pages(lambda after: drift.rows(connection, after=after)):
+                repairs += self._reconciler.project(drift.behind(page, quiet_seconds=self._grace_seconds))
+            repairs += self._reconciler.expire(_quiet(connection, self._heartbeat_seconds))
+            gone, unproved = self._gone(connection, ready, publish_all)
+            repairs += self._reconciler.queue_again(gone)
+            return Reconciled(repairs=repairs, unproved=unproved, **drift.counts(connection))
+
+    def _gone(
+        self, connection: Connection, ready: Callable[[], int | None], publish_all: bool
+    ) -> tuple[list[Look], int]:
+        """The queued tasks whose messages are taken to be gone, and the number of those nothing is known of."""
+        asked_at = time.monotonic()
+        ready_messages = None if publish_all else ready()
+        queued = list(_queued(connection, asked_at))
+        if publish_all or not queued:
+            return queued, 0
+        if ready_messages != 0:
+            return [], len(queued)
+        suspects = Suspects()
+        suspects.note(queued, asked_at)
+        time.sleep(CLAIM_SECONDS)
+        return suspects.confirmed(connection), 0
+
+
+def _quiet(connection: Connection, quiet_seconds: float) -> list[Look]:
+    """Every task that runs by its row and was not heard of for this long."""
+    pages = drift.pages(lambda after: drift.quiet_attempts(connection, quiet_seconds=quiet_seconds, after=after))
+    return list(chain.from_iterable(pages))
+
+
+def _queued(connection: Connection, empty_at: float) -> Iterator[Look]:
+    """The tasks whose messages were published before a moment of the monotonic clock."""
+    quiet_seconds = time.monotonic() - empty_at + PUBLISH_MARGIN_SECONDS
+    pages = drift.pages(lambda after: drift.queued(connection, quiet_seconds=quiet_seconds, after=after))
+    return chain.from_iterable(pages)
