@@ -147,8 +147,10 @@ def evolve(state: TaskState | None, event: Event, version: int) -> TaskState:
             return replace(state, cancel_requested_by=requested_by, cancel_forced=force)
         case TaskReplayed():
             return _begin_anew(state, event)
+        case TaskSucceeded() | TaskFailed() | TaskCancelled():
+            return replace(state, phase=_ENDS[type(event)], due_at=None)
         case _:
-            return replace(state, phase=_ENDS.get(type(event), state.phase))
+            return state
 
 
 _ENDS: Mapping[type[Event], Phase] = {

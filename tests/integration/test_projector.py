@@ -14,70 +14,51 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select, text
 
-from batchtask.events import Event, HeartbeatRecorded, ProgressReported, RecordedEvent, TaskSubmitted
+from batchtask.events import Event, HeartbeatRecorded, RecordedEvent, TaskSubmitted
 from batchtask.identifiers import TaskId, new_task_id
-from batchtask.intentions import Claim, Intention, RecordOutcome, Refusal, Reject, Report, RequestCancel
-from batchtask.outcomes import Cancelled, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
 from batchtask.store import Append, EventStore, first_event
 from batchtask.tables import batchtask, task_number
-from batchtask.task import decide
-from batchtask.task_state import TaskState, fold
 from projections.projector import Projector
 from projections.rebuild import Rebuild, Rebuilt
 from projections.rows import Row, fold_row
 from tests.desks import BEGAN, command
+from tests.histories import LONG, carried_out, chosen
 
 History = list[RecordedEvent]
 
-LONG = "ø" * 300
-OUTCOMES: list[Outcome] = [
-    Succeeded(response=LONG, file_name=LONG),
-    Failed(message="no \0 members", detail="traceback"),
-    TimedOut(limit_seconds=2.5),
-    Cancelled(response="half"),
-    Interrupted(reason="told to stop"),
-    Lost(detail="SIGKILL"),
-]
+CHOICES = st.lists(st.integers(0, 1000), max_size=12)
 
 
-def intentions(state: TaskState) -> list[Intention]:
-    """Everything somebody may want of a task in this state; most of it is refused most of the time."""
-    fence = state.fence
-    claims = [
-        Claim(at=BEGAN, worker="w", delivery_id=delivery_id, redelivered=redelivered, deadline_at=None)
-        for delivery_id, redelivered in [("m1", False), ("m2", False), (state.delivery_id, True)]
-    ]
-    return [
-        *claims,
-        *(RecordOutcome(fence=fence, outcome=outcome, at=BEGAN) for outcome in OUTCOMES),
-        Report(fence=fence, event=ProgressReported(fence=fence, percent=10 * state.version % 101, text=LONG)),
-        Report(fence=fence, event=HeartbeatRecorded(fence=fence)),
-        RequestCancel(requested_by=5, reason="enough"),
-        Reject(message="no worker knows it"),
-    ]
-
-
-CHOICES = st.lists(st.integers(0, 12), max_size=12)
+def submission(owner: int) -> RecordedEvent:
+    """The first event of a task; some shall start later, some cannot be cancelled."""
+    return first_event(
+        command(
+            name=f"task-{owner % 3}",
+            owner=owner,
+            description=LONG,
+            request="r \0",
+            start_at=BEGAN + timedelta(hours=owner) if owner % 4 == 3 else None,
+            cancellation=owner % 3,
+        )
+    )
 
 
 def history_of(choices: Sequence[int], owner: int) -> History:
     """A history as it may really come about: every event was decided."""
-    events = [first_event(command(name=f"task-{owner % 3}", owner=owner, description=LONG, request="r \0"))]
-    for choice in choices:
-        state = fold(events)
-        assert state is not None
-        try:
-            follows = decide(state, intentions(state)[choice])
-        except Refusal:
-            continue
-        events += placed(events, follows)
-    return events
+    first = submission(owner)
+    return placed(first, chosen(first.body, choices))
 
 
-def placed(events: History, follows: Iterable[Event]) -> History:
-    last = events[-1]
-    at = last.occurred_at + timedelta(seconds=1.5)
-    return [RecordedEvent(last.task_id, last.version + 1 + n, at, body) for n, body in enumerate(follows)]
+def history_by(names: Sequence[str], owner: int) -> History:
+    first = submission(owner)
+    return placed(first, carried_out(first.body, names))
+
+
+def placed(first: RecordedEvent, bodies: Sequence[Event]) -> History:
+    return [
+        RecordedEvent(first.task_id, version, first.occurred_at + timedelta(seconds=1.5 * version), body)
+        for version, body in enumerate(bodies)
+    ]
 
 
 def keep(store: EventStore, histories: Iterable[History]) -> None:
@@ -164,11 +145,31 @@ def in_pieces(arrivals: list[RecordedEvent], chance: random.Random) -> Iterator[
         arrivals = arrivals[size:]
 
 
-FULL = [0, 9, 10, 8, 0, 9, 3]  #: claimed, progress, heartbeat, lost, claimed again, progress, succeeded
+FULL = ["claim when due", "progress", "heartbeat", "lost", "claim", "progress", "succeeded"]
+#: Every kind of wait, twice by way of an end.
+LONG_WAY = [
+    *("claim for a lease", "progress", "snoozed", "release", "claim", "passed", "release"),
+    *("claim that cannot run it", "claim when due", "failed for now", "defer", "cancel"),
+    *("replay", "release", "claim", "timed out", "reject", "replay with parameters", "claim when due", "expire"),
+    *("release", "claim", "cancel", "cancel noticed", "killed"),
+]
+
+
+def test_a_task_that_waits_in_every_way_has_the_row_of_its_fold_after_each_event(
+    store: EventStore, engine: Engine
+) -> None:
+    histories = [history_by(LONG_WAY, 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+    projector = Projector(engine)
+
+    for length in range(1, len(events) + 1):
+        projector.project(events[length - 1 : length])
+        assert_rows_are_folds(engine, [events[:length]])
 
 
 def test_a_gap_is_filled_from_the_store(store: EventStore, engine: Engine) -> None:
-    histories = [history_of(FULL, 1)]
+    histories = [history_by(FULL, 1)]
     keep(store, histories)
     [events] = stored(store, histories)
     assert len(events) > 6
@@ -179,7 +180,7 @@ def test_a_gap_is_filled_from_the_store(store: EventStore, engine: Engine) -> No
 
 
 def test_events_that_are_known_already_change_nothing(store: EventStore, engine: Engine) -> None:
-    histories = [history_of(FULL, 1)]
+    histories = [history_by(FULL, 1)]
     keep(store, histories)
     [events] = stored(store, histories)
     projector = Projector(engine)
@@ -231,7 +232,7 @@ def test_events_of_an_unknown_task_make_no_row(engine: Engine) -> None:
 
 
 def test_two_projectors_at_once_never_block_each_other(store: EventStore, engine: Engine) -> None:
-    histories = [history_of(FULL, owner) for owner in range(60)]
+    histories = [history_by(FULL, owner) for owner in range(60)]
     keep(store, histories[:40])
     events = list(chain.from_iterable(stored(store, histories[:40])))
     submissions = [one[0] for one in histories]
@@ -260,7 +261,7 @@ def test_two_projectors_at_once_never_block_each_other(store: EventStore, engine
 
 
 def test_a_rebuild_mends_rows_and_keeps_numbers(store: EventStore, engine: Engine) -> None:
-    histories = [history_of(FULL[:length], owner) for owner, length in enumerate(range(8))]
+    histories = [history_by(FULL[:length], owner) for owner, length in enumerate(range(8))]
     keep(store, histories)
     histories = stored(store, histories)
     Projector(engine).project(chain.from_iterable(histories))
@@ -293,7 +294,7 @@ def test_a_rebuild_of_right_rows_changes_nothing(engine: Engine) -> None:
 
 
 def test_a_rebuild_while_projectors_work_loses_no_news(store: EventStore, engine: Engine) -> None:
-    histories = [history_of(FULL, owner) for owner in range(100)]
+    histories = [history_by(FULL, owner) for owner in range(100)]
     keep(store, histories)
     histories = stored(store, histories)
     ended = threading.Event()
@@ -314,7 +315,7 @@ def test_a_rebuild_while_projectors_work_loses_no_news(store: EventStore, engine
 
 
 def test_the_time_of_the_last_start_is_local_time_of_the_database(store: EventStore, engine: Engine) -> None:
-    histories = [history_of([0], 1)]
+    histories = [history_by(["claim"], 1)]
     keep(store, histories)
     [events] = stored(store, histories)
 
