@@ -1,4 +1,8 @@
-"""Keeping what was set aside: every dead letter is a row, and ends its task if it names one. Synchronous."""
+"""Keeping what was set aside: every dead letter is a row, and something follows for the task it names. Synchronous.
+
+A message that nobody can ever carry out ends its task. One that was only given back too often does not: its task
+waits and is published again, some times.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from batchtask import envelope
 from batchtask.broker import Delivery
-from batchtask.broker.dead_letters import reason_and_queue
+from batchtask.broker.dead_letters import given_back_too_often, reason_and_queue
 from batchtask.database import database_errors
 from batchtask.errors import MessageError
 from batchtask.events import RecordedEvent
@@ -42,7 +46,8 @@ class DeadLetters:
         news: list[RecordedEvent] = []
         for row, delivery in zip(rows, deliveries, strict=True):
             if row["task_id"] is not None:
-                news += self._decisions.reject(TaskId(row["task_id"]), row["reason"], delivery)
+                follows = self._decisions.rescue if given_back_too_often(delivery) else self._decisions.reject
+                news += follows(TaskId(row["task_id"]), row["reason"], delivery)
         return news
 
     def _row(self, delivery: Delivery) -> dict[str, Any]:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from batchtask import envelope
 from batchtask.broker import Delivery
 from batchtask.errors import MessageError, TaskNotFound
-from batchtask.events import RecordedEvent
+from batchtask.events import AttemptStarted, RecordedEvent, TaskDeferred, TaskReplayed
 from batchtask.identifiers import TaskId
-from batchtask.intentions import AlreadyFinished, Intention, Reject, RequestCancel
+from batchtask.intentions import AlreadyFinished, Defer, Intention, Reject, RequestCancel
 from batchtask.messages import CancelTask, SubmitTask
 from batchtask.store import Append, EventStore, first_event
 from batchtask.task import decide
-from batchtask.task_state import fold
+from batchtask.task_state import Phase, TaskState, fold
+
+#: What follows for a task, by its stream; None = nothing.
+Choose = Callable[[Sequence[RecordedEvent], TaskState], Intention | None]
+
+#: A task whose message was given back too often waits so long before it is published again, the first time, the
+#: second time, …; then it fails. Guesses: at once after rolling restarts, later while workers crash on their start.
+RESCUE_PAUSES_SECONDS = (0.0, 10.0, 60.0)
+RESCUE = "Waiting to be queued again: whoever took it went away too often."
 
 
 class Decisions:
@@ -35,13 +43,34 @@ class Decisions:
         Raises:
             TaskNotFound: Not submitted, or not recorded yet.
         """
-        return self._decide(command.id, _wish(command))
+        return self._decide(command.id, _always(_wish(command)))
 
     def reject(self, task_id: TaskId, message: str, delivery: Delivery) -> list[RecordedEvent]:
         """End a task whose message was set aside; adds nothing to one that has finished, or that nobody knows."""
+        return self._decide_on_letter(task_id, delivery, _always(Reject(message=message)))
+
+    def rescue(self, task_id: TaskId, message: str, delivery: Delivery) -> list[RecordedEvent]:
+        """Have a task published again that the broker gave up on and that nobody works on; end it the fourth time.
+
+        Adds nothing to one that runs, for which its lease vouches, and nothing when a letter is recorded again while
+        the task still waits.
+        """
+
+        def choose(history: Sequence[RecordedEvent], state: TaskState) -> Intention | None:
+            if state.phase is not Phase.QUEUED:
+                return None
+            rescues = _rescues(history)
+            if rescues >= len(RESCUE_PAUSES_SECONDS):
+                return Reject(message=message)
+            pause = timedelta(seconds=RESCUE_PAUSES_SECONDS[rescues])
+            return Defer(due_at=self._now() + pause, reason=RESCUE)
+
+        return self._decide_on_letter(task_id, delivery, choose)
+
+    def _decide_on_letter(self, task_id: TaskId, delivery: Delivery, choose: Choose) -> list[RecordedEvent]:
         self._ensure_begun(delivery)
         try:
-            return self._decide(task_id, Reject(message=message))
+            return self._decide(task_id, choose)
         except TaskNotFound:
             return []
 
@@ -53,13 +82,16 @@ class Decisions:
         if isinstance(command, SubmitTask):
             self._store.append_many([], ensure=[first_event(command)])
 
-    def _decide(self, task_id: TaskId, intention: Intention) -> list[RecordedEvent]:
+    def _decide(self, task_id: TaskId, choose: Choose) -> list[RecordedEvent]:
         """Return the whole stream: a crash may have kept what was decided before from becoming known."""
         while True:
             history = self._store.load(task_id)
             state = fold(history)
             if state is None:
                 raise TaskNotFound(str(task_id))
+            intention = choose(history, state)
+            if intention is None:
+                return history
             try:
                 append = Append(task_id, state.version, decide(state, intention), self._now())
             except AlreadyFinished:
@@ -70,3 +102,19 @@ class Decisions:
 
 def _wish(command: CancelTask) -> RequestCancel:
     return RequestCancel(requested_by=command.requested_by, reason=command.reason, force=command.force)
+
+
+def _always(intention: Intention) -> Choose:
+    return lambda _history, _state: intention
+
+
+def _rescues(history: Sequence[RecordedEvent]) -> int:
+    """How often the task was rescued since somebody began to work on it."""
+    count = 0
+    for event in reversed(history):
+        match event.body:
+            case AttemptStarted() | TaskReplayed():
+                break
+            case TaskDeferred(reason=reason) if reason == RESCUE:
+                count += 1
+    return count

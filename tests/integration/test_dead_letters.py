@@ -1,4 +1,4 @@
-"""Whatever was set aside is kept, as strange as it may be."""
+"""Whatever was set aside is kept, as strange as it may be, and its task does not stay behind."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select
 
+from batchtask import envelope
 from batchtask.broker import Delivery
 from batchtask.broker.dead_letters import QUEUE_HEADER, REASON_HEADER
+from batchtask.events import TaskFailed
+from batchtask.intentions import Release
+from batchtask.outcomes import Cause, Interrupted
 from batchtask.store import EventStore
 from batchtask.tables import dead_letter
+from batchtask.task_state import Phase
 from projections.dead_letters import DeadLetters
-from projections.decisions import Decisions
+from projections.decisions import RESCUE_PAUSES_SECONDS, Decisions
+from tests.desks import Desks, command, somebody_decides
 
 
 def letter(body: bytes, headers: dict[str, Any], message_id: str = "") -> Delivery:
@@ -60,3 +66,58 @@ def test_two_letters_of_one_message_id_are_both_kept(engine: Engine, letters: De
     first, second = secrets.token_bytes(20), secrets.token_bytes(20)
     letters.record([letter(first, {}, "m"), letter(second, {}, "m")])
     assert (kept(engine, first), kept(engine, second)) == (1, 1)
+
+
+BROKER_GAVE_UP = {"x-death": [{"reason": "delivery_limit", "queue": "batchtask.tasks", "count": 1}]}
+
+
+def test_a_task_whose_message_was_given_back_too_often_is_published_again_some_times(
+    store: EventStore, letters: DeadLetters
+) -> None:
+    wanted = command()
+    given_up = letter(envelope.encode_command(wanted, source="/test"), BROKER_GAVE_UP)
+
+    for rescue in range(1, len(RESCUE_PAUSES_SECONDS) + 1):
+        letters.record([given_up])
+        letters.record([given_up])  # a crash before the letter was settled
+        state = store.state(wanted.id)
+        assert (state.phase, state.deferrals) == (Phase.WAITING, rescue)
+        somebody_decides(store, wanted.id, Release(version=state.version))
+    letters.record([given_up])
+
+    *_, end = (event.body for event in store.load(wanted.id))
+    assert isinstance(end, TaskFailed)
+    assert end.message.startswith("The message was given back too often")
+
+
+def test_a_task_that_was_begun_since_has_all_its_rescues_again(store: EventStore, letters: DeadLetters) -> None:
+    wanted = command()
+    given_up = letter(envelope.encode_command(wanted, source="/test"), BROKER_GAVE_UP)
+    for _ in RESCUE_PAUSES_SECONDS:
+        letters.record([given_up])
+        somebody_decides(store, wanted.id, Release(version=store.state(wanted.id).version))
+    Desks(store).record(Desks(store).lease(wanted), Interrupted())
+
+    letters.record([given_up])
+
+    assert store.state(wanted.id).phase is Phase.WAITING
+
+
+def test_a_lease_vouches_for_a_task_whose_message_was_given_back_too_often(
+    store: EventStore, letters: DeadLetters
+) -> None:
+    wanted = command()
+    Desks(store).lease(wanted)
+
+    letters.record([letter(envelope.encode_command(wanted, source="/test"), BROKER_GAVE_UP)])
+
+    assert store.state(wanted.id).phase is Phase.RUNNING
+
+
+def test_a_task_whose_message_we_set_aside_has_failed(store: EventStore, letters: DeadLetters) -> None:
+    wanted = command()
+    headers = {**BROKER_GAVE_UP, REASON_HEADER: "not of this world", QUEUE_HEADER: "batchtask.tasks"}
+
+    letters.record([letter(envelope.encode_command(wanted, source="/test"), headers)])
+
+    assert store.load(wanted.id)[-1].body == TaskFailed(cause=Cause.REJECTED, message="not of this world")
