@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from batchtask.errors import StoreUnavailable
 from batchtask.events import Event, RecordedEvent
 from batchtask.identifiers import TaskId, new_task_id
-from batchtask.intentions import Intention, RecordOutcome, Report
+from batchtask.intentions import Intention, RecordOutcome, Release, Report
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Outcome
 from batchtask.store import Append, EventStore
@@ -39,9 +40,14 @@ def command(task_id: TaskId | None = None, **fields: object) -> SubmitTask:
 
 
 def claim_request(
-    wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False, limit_seconds: float | None = None
+    wanted: SubmitTask,
+    message_id: str = "m1",
+    *,
+    redelivered: bool = False,
+    limit_seconds: float | None = None,
+    **more: Any,
 ) -> ClaimRequest:
-    return ClaimRequest(wanted, message_id, redelivered, limit_seconds)
+    return ClaimRequest(wanted, message_id, redelivered, limit_seconds, **more)
 
 
 class Desks:
@@ -51,20 +57,20 @@ class Desks:
         self.store = store
         self.journal = Journal(store, worker, ticking())
 
-    def claim(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease | Refused:
-        [answer] = self.journal.write([claim_request(wanted, message_id, redelivered=redelivered)])
+    def claim(self, wanted: SubmitTask, message_id: str = "m1", **more: Any) -> Lease | Refused:
+        [answer] = self.journal.write([claim_request(wanted, message_id, **more)])
         if isinstance(answer, Exception):
             raise answer
         assert isinstance(answer, Lease | Refused)
         return answer
 
-    def lease(self, wanted: SubmitTask, message_id: str = "m1", *, redelivered: bool = False) -> Lease:
-        answer = self.claim(wanted, message_id, redelivered=redelivered)
+    def lease(self, wanted: SubmitTask, message_id: str = "m1", **more: Any) -> Lease:
+        answer = self.claim(wanted, message_id, **more)
         assert isinstance(answer, Lease)
         return answer
 
-    def record(self, lease: Lease, outcome: Outcome) -> Recorded:
-        return self._record(lease, RecordOutcome(fence=lease.fence, outcome=outcome, at=BEGAN))
+    def record(self, lease: Lease, outcome: Outcome, **more: Any) -> Recorded:
+        return self._record(lease, RecordOutcome(fence=lease.fence, outcome=outcome, at=BEGAN, **more))
 
     def report(self, lease: Lease, report: Report) -> Recorded:
         return self._record(lease, report)
@@ -102,6 +108,11 @@ def somebody_decides(store: EventStore, task_id: TaskId, intention: Intention) -
     """Append what follows from an intention, as another process does."""
     state = store.state(task_id)
     store.append(Append(task_id, state.version, decide(state, intention), BEGAN))
+
+
+def release(store: EventStore, task_id: TaskId) -> None:
+    """End a task's wait, as the scheduler does when it has published the command."""
+    somebody_decides(store, task_id, Release(version=store.state(task_id).version))
 
 
 def bodies(events: Sequence[RecordedEvent]) -> list[Event]:

@@ -8,7 +8,13 @@ from datetime import timedelta
 import pytest
 
 from batchtask.errors import StoreUnavailable
-from batchtask.events import AttemptLost, AttemptStarted, ProgressReported, TaskCancelled, TaskFailed
+from batchtask.events import (
+    AttemptLost,
+    AttemptStarted,
+    ProgressReported,
+    TaskCancelled,
+    TaskFailed,
+)
 from batchtask.intentions import RecordOutcome, Report, RequestCancel
 from batchtask.outcomes import Cause, Failed, Interrupted, Lost, Succeeded
 from batchtask.store import EventStore, first_event
@@ -16,6 +22,8 @@ from tests.desks import BEGAN, AnswersLost, Desks, bodies, claim_request, comman
 from worker.journal import Answer
 from worker.lease import Lease, Refused
 from worker.records import Recorded, RecordRequest
+
+LATER = BEGAN + timedelta(hours=1)
 
 
 def test_first_claim_of_an_unrecorded_task_records_it_and_is_granted(store: EventStore) -> None:

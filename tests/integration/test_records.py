@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from batchtask.errors import LeaseLost, StoreUnavailable
@@ -9,16 +11,32 @@ from batchtask.events import (
     AttemptFailed,
     AttemptLost,
     AttemptTimedOut,
+    CancelNoticed,
     CancelRequested,
     HeartbeatRecorded,
     ProgressReported,
+    RetryScheduled,
     TaskCancelled,
     TaskFailed,
     TaskSucceeded,
 )
-from batchtask.intentions import RecordOutcome, Report, RequestCancel
-from batchtask.outcomes import Cancelled, Cause, Failed, Interrupted, Lost, Outcome, Succeeded, TimedOut
+from batchtask.intentions import Expire, RecordOutcome, Report, RequestCancel
+from batchtask.outcomes import (
+    Cancelled,
+    Cause,
+    Failed,
+    Interrupted,
+    Lost,
+    Outcome,
+    OutOfMemory,
+    Passed,
+    Snoozed,
+    Succeeded,
+    TimedOut,
+)
+from batchtask.retrying import RetryPolicy
 from batchtask.store import EventStore
+from batchtask.task_state import Phase
 from tests.desks import BEGAN, AnswersLost, Desks, bodies, command, kinds, somebody_decides
 from worker.lease import Lease
 from worker.records import Recorded, RecordRequest
@@ -30,6 +48,11 @@ OUTCOMES: list[Outcome] = [
     Cancelled(response="half"),
     Interrupted(reason="told to stop"),
     Lost(detail="SIGKILL"),
+    OutOfMemory(limit_mb=64),
+    Failed(message="no", retry=True),
+    Snoozed(seconds=60, reason="closed at night"),
+    Passed(response="12 mails"),
+    Cancelled(forced=True),
 ]
 EVERY_OUTCOME = pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome: type(outcome).__name__)
 
@@ -205,6 +228,124 @@ def test_reports_and_the_outcome_of_one_attempt_may_come_together(store: EventSt
     desks.journal.write(requests)
 
     assert kinds(store.load(wanted.id))[2:] == ["ProgressReported", "ProgressReported", "TaskSucceeded"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"),
+    [
+        (Failed(message="no", retry=True), Cause.ERROR),
+        (TimedOut(limit_seconds=1.5), Cause.TIME_LIMIT),
+        (OutOfMemory(limit_mb=64), Cause.MEMORY),
+    ],
+    ids=lambda value: getattr(value, "value", type(value).__name__),
+)
+def test_a_failure_is_followed_by_another_try_until_its_budget_is_used(
+    outcome: Outcome, cause: Cause, store: EventStore
+) -> None:
+    policy = RetryPolicy(attempts=3, time_limit_attempts=3, memory_attempts=3, first_delay_seconds=10, factor=3)
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    due: list[object] = []
+    for failures in (1, 2):
+        recorded = desks.record(lease, outcome, policy=policy, chance=0.5)
+        assert not recorded.finished
+        scheduled = recorded.news[-1].body
+        assert isinstance(scheduled, RetryScheduled)
+        assert (scheduled.cause, scheduled.failures) == (cause, failures)
+        due.append(scheduled.due_at - BEGAN)
+        lease = desks.lease(wanted, f"m{failures}", release=store.state(wanted.id).version)
+        assert lease.attempt == failures + 1
+
+    recorded = desks.record(lease, outcome, policy=policy)
+
+    assert due == [timedelta(seconds=9), timedelta(seconds=27)]
+    assert isinstance(recorded.news[-1].body, TaskFailed)
+    assert recorded.news[-1].body.cause is cause
+
+
+def test_a_retry_recorded_again_after_a_lost_answer_has_the_same_pause(store: EventStore) -> None:
+    wanted = command()
+    lease = Desks(store).lease(wanted)
+    policy = RetryPolicy(attempts=2, jitter=1)
+    with pytest.raises(StoreUnavailable):
+        Desks(AnswersLost(store)).record(lease, Failed(message="no", retry=True), policy=policy, chance=0.25)
+    after = store.load(wanted.id)
+
+    recorded = Desks(store).record(lease, Failed(message="no", retry=True), policy=policy, chance=0.25)
+
+    assert (store.load(wanted.id), recorded.news) == (after, after[2:])
+    assert kinds(recorded.news) == ["AttemptFailed", "RetryScheduled"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "events"),
+    [
+        (Interrupted(), ["AttemptInterrupted", "TaskDeferred"]),
+        (Lost(detail="SIGKILL"), ["AttemptLost", "RetryScheduled"]),
+        (Snoozed(seconds=60), ["AttemptSnoozed"]),
+        (Passed(), ["PassCompleted"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_leased_task_that_goes_on_waits_to_be_published_again(
+    outcome: Outcome, events: list[str], store: EventStore
+) -> None:
+    desks, wanted = Desks(store), command()
+
+    recorded = desks.record(desks.lease(wanted, held=False), outcome, loses_message=True)
+
+    assert kinds(recorded.news) == events
+    assert store.state(wanted.id).phase is Phase.WAITING
+    assert desks.lease(wanted, "m2", release=store.state(wanted.id).version).fence == 2
+
+
+@pytest.mark.parametrize(
+    "outcome", [Interrupted(), Snoozed(seconds=60), Passed()], ids=lambda one: type(one).__name__
+)
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "not heard"])
+def test_what_would_go_on_ends_when_somebody_asked_for_a_stop(
+    outcome: Outcome, heard: bool, store: EventStore
+) -> None:
+    """Also when a report of before took the lease past the wish, so that the append would be in no conflict."""
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=7, reason="enough"))
+    if heard:
+        assert desks.report(lease, Report(fence=1, event=CancelNoticed(fence=1))).cancel_requested
+
+    recorded = desks.record(lease, outcome)
+
+    assert recorded.finished
+    assert recorded.news[-1].body == TaskCancelled(requested_by=7)
+
+
+def test_a_report_tells_of_a_wish_that_became_one_by_force(store: EventStore) -> None:
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    beat = Report(fence=1, event=HeartbeatRecorded(fence=1))
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=7, reason="enough"))
+    assert not desks.report(lease, beat).cancel_forced
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=7, reason="enough", force=True))
+
+    assert desks.report(lease, beat).cancel_forced
+
+    recorded = desks.record(lease, Cancelled(forced=True))
+    assert bodies(recorded.news) == [TaskCancelled(requested_by=7, forced=True)]
+
+
+def test_an_attempt_that_was_silent_for_too_long_can_record_nothing_more(store: EventStore) -> None:
+    """It lives after all: its host was frozen, or the database was away for it alone."""
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted, held=False)
+    somebody_decides(store, wanted.id, Expire(fence=1, at=BEGAN, detail="silent for 180 s"))
+    before = store.load(wanted.id)
+
+    with pytest.raises(LeaseLost):
+        desks.record(lease, Succeeded())
+    with pytest.raises(LeaseLost):
+        desks.report(lease, Report(fence=1, event=HeartbeatRecorded(fence=1)))
+
+    assert store.load(wanted.id) == before
 
 
 def outcome_request(lease: Lease, outcome: Outcome) -> RecordRequest:
