@@ -48,7 +48,7 @@ class Outbox:
         self._preparer = Preparer(registry or Registry.installed(), PayloadStore(settings.payload_url))
 
     def submit(
-        self, transaction: Transaction, name: str, parameters: Mapping[str, Any] | None = None, **fields: Any
+        self, transaction: Transaction, /, name: str, parameters: Mapping[str, Any] | None = None, **fields: Any
     ) -> TaskId:
         """Write one task into the caller's transaction and return its id.
 
