@@ -21,8 +21,13 @@ _REFUSES_ALL = {"42501", "25006"}
 _LIMIT_OF_CONTENT = "54"
 
 
-def make_engine(url: str, *, pool_size: int = 5) -> Engine:
+def make_engine(url: str, *, pool_size: int = 5, pre_ping: bool = False) -> Engine:
     """Make an engine; nothing connects yet.
+
+    Args:
+        url: Of the database.
+        pool_size: Connections that are kept.
+        pre_ping: Try each connection before it is used, for callers that cannot repeat what they do after a loss.
 
     Raises:
         SettingsError: The URL cannot be read.
@@ -31,7 +36,7 @@ def make_engine(url: str, *, pool_size: int = 5) -> Engine:
         return create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
-            pool_pre_ping=False,  # every caller repeats after a lost connection anyway
+            pool_pre_ping=pre_ping,
             connect_args={"connect_timeout": 5, "application_name": "batchtask"},
         )
     except Exception as error:

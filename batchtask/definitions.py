@@ -120,7 +120,12 @@ class TaskContext(Protocol):
         """
 
     def effect(
-        self, key: str, perform: Callable[[], str | None], *, ask: Callable[[], str | None] | None = None
+        self,
+        key: str,
+        perform: Callable[[], str | None],
+        *,
+        ask: Callable[[], str | None] | None = None,
+        not_done: tuple[type[Exception], ...] = (),
     ) -> str:
         """Do something outside the database, such as sending a mail, that must not be done again by another attempt.
 
@@ -131,6 +136,8 @@ class TaskContext(Protocol):
             key: Names the effect within the task, the same in every attempt.
             perform: Does it, and returns what to remember.
             ask: Asks the other side whether it was done: what to remember if it was, None if it was not.
+            not_done: Errors of `perform` that prove that nothing was done. They pass through, and a later call
+                performs it. Any other error leaves it in doubt, as a kill does.
 
         Returns:
             What was remembered; "" for nothing.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from batchtask.events import CancelNoticed, HeartbeatRecorded, ProgressReported
+from batchtask.events import CancelNoticed, CheckpointSaved, HeartbeatRecorded, ProgressReported
 from batchtask.outcomes import Cause, Outcome
 from batchtask.retrying import DEFAULT_RETRY, RetryPolicy
 
@@ -49,7 +49,7 @@ class Report:
     """The attempt under `fence` is alive, and perhaps further than before."""
 
     fence: int
-    event: ProgressReported | HeartbeatRecorded | CancelNoticed
+    event: ProgressReported | HeartbeatRecorded | CancelNoticed | CheckpointSaved
 
 
 @dataclass(frozen=True, kw_only=True)

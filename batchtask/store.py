@@ -192,7 +192,7 @@ def select_events(connection: Connection, after: Mapping[TaskId, int]) -> dict[T
         return found
     query = (
         select(*_COLUMNS)
-        .where(event_table.c.task_id.in_(after.keys()))
+        .where(event_table.c.task_id.in_(after.keys()), event_table.c.version > min(after.values()))
         .order_by(event_table.c.task_id, event_table.c.version)
     )
     for row in connection.execute(query):

@@ -7,18 +7,23 @@ import asyncio
 from batchtask.errors import LeaseLost
 from batchtask.events import CancelNoticed, HeartbeatRecorded, ProgressReported
 from batchtask.intentions import Report
-from worker.children.frames import LogLine, Progress
+from worker.children.frames import Appended, LogLine, Progress
 from worker.deps import Deps
 from worker.logbook import Line
 from worker.records import RecordRequest
 from worker.running import Running, Stop
 
 
-def report(frame: Progress | LogLine, running: Running, deps: Deps) -> None:
+def report(frame: Progress | LogLine | Appended, running: Running, deps: Deps) -> None:
     """Take in what the child says."""
     lease = running.lease
     if isinstance(frame, LogLine):
         deps.logbook.add(Line.at(lease.task_id, lease.attempt, frame.logged_at, frame.level, frame.text))
+        return
+    if isinstance(frame, Appended):
+        # Only if nothing stands in between: what the worker has not read may be a wish to cancel.
+        if frame.version == lease.version + 1:
+            lease.version = frame.version
         return
     _record_soon(running, ProgressReported(fence=lease.fence, percent=frame.percent, text=frame.text), deps)
 

@@ -13,6 +13,7 @@ from multiprocessing.context import ForkServerContext, ForkServerProcess
 from batchtask.outcomes import Lost
 from worker.children.frames import (
     Answer,
+    Appended,
     CancelRun,
     Done,
     FrameReader,
@@ -31,7 +32,7 @@ LAST_WORDS_SECONDS = 0.5
 #: The loop stands still meanwhile, so it is short; the exit code of a killed process is there at once.
 JOIN_SECONDS = 0.2
 
-Report = Callable[[Progress | LogLine], None]
+Report = Callable[[Progress | LogLine | Appended], None]
 
 
 class Child(asyncio.Protocol):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
-from worker.children.frames import FromChild, LogLine, Progress, Run
+from worker.children.frames import Appended, FromChild, LogLine, Progress, Run
 from worker.children.reporter import Reporter
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.orm import Session
+
+    from worker.children.effects import Effects
+    from worker.children.fencing import Fence
+    from worker.children.saving import Saving
 
 #: Longest log line kept.
 LONGEST_LINE = 4_000
@@ -36,6 +41,7 @@ class ChildContext:
         self._database_url = database_url
         self._files_dir = files_dir
         self._cancel_wanted = cancel_wanted
+        self._send = send
         self._reporter = Reporter(send)
         self._handler = _SendingHandler(send)
 
@@ -86,6 +92,26 @@ class ChildContext:
         with _engine(self._database_url).connect() as connection:
             yield connection
 
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        return self._saving.checkpoint
+
+    def save_checkpoint(self, data: Mapping[str, Any]) -> None:
+        self._saving.save(data)
+
+    def transaction(self) -> AbstractContextManager[Session]:
+        return self._saving.transaction()
+
+    def effect(
+        self,
+        key: str,
+        perform: Callable[[], str | None],
+        *,
+        ask: Callable[[], str | None] | None = None,
+        not_done: tuple[type[Exception], ...] = (),
+    ) -> str:
+        return self._effects.do(key, perform, ask, not_done)
+
     def result_path(self, name: str) -> Path:
         folder = self._files_dir / str(self.task_id)
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,13 +120,36 @@ class ChildContext:
             raise ValueError(f"{name!r} is no file name")
         return path
 
+    # Most tasks need no database, and what speaks to it takes a moment to load.
+
+    @cached_property
+    def _fence(self) -> Fence:
+        from worker.children.fencing import Fence  # noqa: PLC0415
+
+        return Fence(_engine(self._database_url), self.task_id, self._run.fence, self._tell_appended)
+
+    @cached_property
+    def _saving(self) -> Saving:
+        from worker.children.saving import Saving  # noqa: PLC0415
+
+        return Saving(self._fence, self._run.checkpoint)
+
+    @cached_property
+    def _effects(self) -> Effects:
+        from worker.children.effects import Effects  # noqa: PLC0415
+
+        return Effects(self._fence)
+
+    def _tell_appended(self, version: int) -> None:
+        self._send(Appended(version))
+
 
 @cache
 def _engine(database_url: str) -> Engine:
     """One engine for the life of the child: a warm connection is worth more than a fresh one."""
     from batchtask.database import make_engine  # noqa: PLC0415 - most tasks need no database
 
-    return make_engine(database_url, pool_size=2)
+    return make_engine(database_url, pool_size=2, pre_ping=True)
 
 
 class _SendingHandler(logging.Handler):

@@ -56,6 +56,12 @@ class LogLine(msgspec.Struct, frozen=True, tag="log"):
     text: str
 
 
+class Appended(msgspec.Struct, frozen=True, tag="appended"):
+    """Child → worker: I have appended to the task's stream; spares the worker a look at it."""
+
+    version: int  #: of the event
+
+
 class Done(msgspec.Struct, frozen=True, tag="done"):
     """Child → worker: the task ended like this; I can take the next."""
 
@@ -63,7 +69,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 ToChild = Run | CancelRun
-FromChild = Ready | Progress | LogLine | Done
+FromChild = Ready | Progress | LogLine | Appended | Done
 
 _encoder = msgspec.msgpack.Encoder()
 
