@@ -64,7 +64,7 @@ class Attempt:
 
     def taken_over(self) -> Attempt:
         """Somebody else's attempt at the same task, begun while ours still lives."""
-        desks = Desks(self.desks.store, "new")
+        desks = Desks(self.desks.store, f"worker {self.lease.fence + 1}")
         return Attempt(desks, desks.lease(self.lease.command, redelivered=True))
 
 
