@@ -12,6 +12,7 @@ import msgspec
 
 from batchtask.errors import InvalidParameters
 from batchtask.identifiers import BatchId, TaskId, keyed_task_id, new_task_id
+from batchtask.messages import require_storable_time
 
 _NOT_CHOSEN = TaskId(UUID(int=0))
 
@@ -64,7 +65,13 @@ class TaskRequest:
             return None
         if not isinstance(start_at, datetime) or start_at.tzinfo is None:
             raise InvalidParameters(self.name, f"`start_at` must be a time with a time zone, not {start_at!r}")
-        return start_at if start_at > now else None
+        if start_at <= now:
+            return None
+        try:
+            require_storable_time(start_at)
+        except ValueError as error:
+            raise InvalidParameters(self.name, f"the task would start too late: {error}") from error
+        return start_at
 
     def _delayed(self, now: datetime, seconds: float) -> datetime:
         try:

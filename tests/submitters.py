@@ -28,7 +28,7 @@ class Submitter(Protocol):
 
     def submit_many(self, requests: Iterable[TaskRequest]) -> list[TaskId]: ...
 
-    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "") -> None: ...
+    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "", force: bool = False) -> None: ...
 
     def close(self) -> None: ...
 
@@ -66,8 +66,8 @@ class AioSubmitter:
     def submit_many(self, requests: Iterable[TaskRequest]) -> list[TaskId]:
         return self.run(self.producer.submit_many(requests))
 
-    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "") -> None:
-        self.run(self.producer.cancel(task_id, requested_by=requested_by, reason=reason))
+    def cancel(self, task_id: TaskId, *, requested_by: int = 0, reason: str = "", force: bool = False) -> None:
+        self.run(self.producer.cancel(task_id, requested_by=requested_by, reason=reason, force=force))
 
     def close(self) -> None:
         self.run(self.producer.close())

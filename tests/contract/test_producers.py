@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,7 +24,7 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from batchtask import envelope
-from batchtask.definitions import Registry, TaskContext, task
+from batchtask.definitions import CancellationBehaviour, Registry, TaskContext, task
 from batchtask.errors import (
     BrokerUnavailable,
     InvalidParameters,
@@ -41,7 +43,7 @@ from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
 from batchtask.topology import CANCEL_KEY, COMMANDS, PROJECTIONS_QUEUE, SUBMIT_KEY, TASKS_QUEUE
 from producer import TaskRequest
-from producer.submission import SubmitManyFailed
+from producer.submission import InvalidCancellation, SubmitManyFailed
 from tests.conftest import ENVIRON
 from tests.polling import eventually
 from tests.submitters import HANG_SECONDS, SUBMITTERS, AioSubmitter, Submitter
@@ -62,7 +64,7 @@ def noop(context: TaskContext) -> None:
     """Do nothing."""
 
 
-@task("report")
+@task("report", cancellation=CancellationBehaviour.CancelWithWarning)
 def report(context: TaskContext, parameters: ReportParameters) -> None:
     """Print a report."""
 
@@ -167,7 +169,78 @@ def test_a_wish_to_cancel_reaches_the_projections_queue(producer: Submitter, amq
     [command] = commands_in(amqp_url, PROJECTIONS_QUEUE.name)
     assert isinstance(command, CancelTask)
     assert (command.id, command.requested_by, command.reason) == (task_id, 7, "not needed")
+    assert not command.force
     assert commands_in(amqp_url, TASKS_QUEUE.name) == []
+
+
+def test_a_wish_to_cancel_by_force_says_so(producer: Submitter, amqp_url: str) -> None:
+    producer.cancel(new_task_id(), force=True)
+
+    [command] = commands_in(amqp_url, PROJECTIONS_QUEUE.name)
+    assert isinstance(command, CancelTask)
+    assert command.force
+
+
+def test_a_submission_says_whether_the_task_may_be_cancelled(producer: Submitter, amqp_url: str) -> None:
+    producer.submit("report", {"selection_id": 88})
+    producer.submit("noop")
+
+    wanted = commands_in(amqp_url, TASKS_QUEUE.name)
+    assert [command.cancellation for command in wanted if isinstance(command, SubmitTask)] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "fields", [{"start_at": datetime.now(UTC) + timedelta(hours=1)}, {"delay_seconds": 3600}], ids=str
+)
+def test_a_task_for_later_reaches_the_projections_only(
+    fields: dict[str, Any], producer: Submitter, amqp_url: str
+) -> None:
+    task_id = producer.submit("noop", **fields)
+
+    [command] = commands_in(amqp_url, PROJECTIONS_QUEUE.name)
+    assert isinstance(command, SubmitTask)
+    assert command.id == task_id
+    assert command.start_at is not None
+    assert abs(command.start_at - datetime.now(UTC) - timedelta(hours=1)) < timedelta(minutes=5)
+    assert commands_in(amqp_url, TASKS_QUEUE.name) == []
+
+
+@pytest.mark.parametrize(
+    "fields", [{"start_at": datetime.now(UTC) - timedelta(seconds=1)}, {"delay_seconds": 0}, {}], ids=str
+)
+def test_a_task_whose_time_has_come_already_is_submitted_like_any_other(
+    fields: dict[str, Any], producer: Submitter, amqp_url: str
+) -> None:
+    producer.submit("noop", **fields)
+
+    for queue in (TASKS_QUEUE, PROJECTIONS_QUEUE):
+        [command] = commands_in(amqp_url, queue.name)
+        assert isinstance(command, SubmitTask)
+        assert command.start_at is None
+
+
+def test_a_double_click_is_one_task_and_returns_its_id(producer: Submitter, amqp_url: str) -> None:
+    clicks = [
+        producer.submit("report", {"selection_id": number}, owner=7, deduplication_key="form 12") for number in (1, 2)
+    ]
+    others = [
+        producer.submit("report", {"selection_id": 1}, owner=8, deduplication_key="form 12"),
+        producer.submit("report", {"selection_id": 1}, owner=7, deduplication_key="form 13"),
+        producer.submit("report", {"selection_id": 1}, owner=7, database_tag="crm", deduplication_key="form 12"),
+        producer.submit("noop", owner=7, deduplication_key="form 12"),
+    ]
+
+    assert clicks[0] == clicks[1]
+    assert len({clicks[0], *others}) == 5
+    assert [command.id for command in commands_in(amqp_url, TASKS_QUEUE.name)] == [*clicks, *others]
+
+
+def test_keys_of_yesterday_and_of_other_releases_name_the_same_task() -> None:
+    request = TaskRequest(name="report", owner=7, deduplication_key="form 12")
+
+    assert str(request.task_id) == "eb0af5eb-d77e-5323-aa45-e7b9ac1ed2b1"
+    assert replace(request, description="again").task_id == request.task_id
+    assert request.task_id.version == 5
 
 
 def test_many_tasks_are_submitted_at_once_and_their_ids_come_back_in_order(
@@ -205,6 +278,18 @@ def test_submitting_twice_with_one_task_id_sends_two_messages_about_one_task(
         ({"description": "\ud800"}, "JSON"),
         ({"description": "x" * 70_000}, "70"),
         ({"request": 5}, "request"),
+        ({"start_at": datetime(2030, 1, 1)}, "start_at.* time zone"),
+        ({"start_at": "tomorrow"}, "start_at.* time zone"),
+        ({"start_at": datetime.max.replace(tzinfo=UTC)}, "9999"),
+        ({"start_at": datetime.now(UTC), "delay_seconds": 5}, "exclude each other"),
+        ({"delay_seconds": -1}, "delay_seconds.* 0 or more"),
+        ({"delay_seconds": float("nan")}, "delay_seconds"),
+        ({"delay_seconds": 1e300}, "delay_seconds"),
+        ({"delay_seconds": "soon"}, "delay_seconds"),
+        ({"deduplication_key": ""}, "deduplication_key.* not empty"),
+        ({"deduplication_key": 12}, "deduplication_key"),
+        ({"deduplication_key": "\ud800"}, "deduplication_key.* JSON"),
+        ({"deduplication_key": "form 12", "task_id": new_task_id()}, "leave out `task_id`"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_publishing(
@@ -216,9 +301,11 @@ def test_what_does_not_fit_is_refused_before_publishing(
 
 
 def test_a_wish_to_cancel_that_no_reader_could_read_is_refused(producer: Submitter) -> None:
-    with pytest.raises(InvalidParameters, match="requested_by"):
+    with pytest.raises(
+        InvalidCancellation, match="`requested_by` must be a whole number from -2147483648 to 2147483647"
+    ):
         producer.cancel(new_task_id(), requested_by=2**31)
-    with pytest.raises(InvalidParameters, match="reason"):
+    with pytest.raises(InvalidCancellation, match="reason"):
         producer.cancel(new_task_id(), reason="\0")
 
 
@@ -251,6 +338,19 @@ def test_parameters_too_large_for_a_message_go_to_the_payload_store(
     assert command.parameters == {}
     assert command.payload_ref is not None
     assert PayloadStore(str(tmp_path)).fetch(command.payload_ref) == parameters
+
+
+def test_a_second_submission_under_one_id_leaves_the_large_parameters_of_the_first_alone(
+    client: str, amqp_url: str, tmp_path: Path
+) -> None:
+    given = [{"selection_id": number, "title": "x" * 70_000} for number in (1, 2)]
+    with open_producer(client, amqp_url, payload_url=str(tmp_path)) as producer:
+        for parameters in given:
+            producer.submit("report", parameters, deduplication_key="form 12")
+
+    found = [command for command in commands_in(amqp_url, TASKS_QUEUE.name) if isinstance(command, SubmitTask)]
+    store = PayloadStore(str(tmp_path))
+    assert [store.fetch(command.payload_ref) for command in found if command.payload_ref] == given
 
 
 def test_a_payload_store_that_cannot_be_written_refuses(client: str, amqp_url: str, tmp_path: Path) -> None:
