@@ -64,6 +64,18 @@ def gate(context: TaskContext, parameters: At) -> str:
     return "went through"
 
 
+@task("gate-held", timeout=600)
+def gate_held(context: TaskContext, parameters: At) -> str:
+    """As `gate`, with its message held on any broker's usual timeout."""
+    return str(gate.function(context, parameters))
+
+
+@task("gate-leased", acknowledge=Acknowledge.LEASE)
+def gate_leased(context: TaskContext, parameters: At) -> str:
+    """As `gate`, with no message held on any broker."""
+    return str(gate.function(context, parameters))
+
+
 @task("stuck", timeout=1)
 def stuck(context: TaskContext, parameters: At) -> None:
     """Never end, and start a process that would not end either."""
