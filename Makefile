@@ -11,7 +11,6 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # PIP_CONFIG_FILE and friends are the user's business; hashes hold whatever index they name.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-FAULT_TESTS = $(wildcard tests/faults/test_*.py)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo up test test-faults lint types bench lock clean
@@ -45,11 +44,11 @@ demo: $(READY) ## see it work: services, workers, tasks, one command
 up: $(READY) ## run the whole system here, until Ctrl-C
 	@$(BIN)/batchtask up
 
-test: $(READY) ## run all tests, on real services
-	$(BIN)/python -m pytest
+test: $(READY) ## run all tests but the slow ones, on real services
+	$(BIN)/python -m pytest -m "not slow"
 
-test-faults: $(READY) ## run the tests that kill and cut, alone
-	$(if $(FAULT_TESTS),$(BIN)/python -m pytest tests/faults,@echo "There are no fault tests yet.")
+test-faults: $(READY) ## run the tests that kill and cut, slow ones too, on all brokers
+	$(BIN)/python -m pytest tests/faults
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check .

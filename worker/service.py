@@ -49,8 +49,9 @@ DATABASE_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
 GOVERN_SECONDS = 0.1
-#: How often the management API is asked whether the queue has another acknowledgement timeout by now.
-ASK_SECONDS = 60.0
+#: How often the management API is asked whether the queue has another acknowledgement timeout by now. Before 4.3 it
+#: knows of a policy only some seconds after the queue was made or the policy set.
+ASK_SECONDS = 20.0
 #: What a second signal, or the end of the drain, still grants to record and hand back what was interrupted.
 INTERRUPT_SECONDS = 10.0
 
@@ -127,7 +128,7 @@ class Worker:
         await loop.run_in_executor(self._threads, self._clock.sync)
         await loop.run_in_executor(self._threads, save_definitions, self._engine, self._deps.registry)
         await self._publisher.start()  # first: without a broker no child shall have been started
-        await self._acknowledging.ask()
+        await self._ask_once()
         self._acknowledging.modes(self._publisher.connection.version).require()
         await self._deps.pool.start()
         await self._deps.consumer.start()
@@ -190,9 +191,16 @@ class Worker:
         deps = self._deps
         while self._settings.management_url:
             await asyncio.sleep(ASK_SECONDS)
-            if await self._acknowledging.ask() and not deps.draining:
+            if await self._ask_once() and not deps.draining:
                 async with self._adjusting:
-                    await deps.consumer.set_prefetch(deps.consumer.prefetch)
+                    await deps.consumer.set_prefetch(deps.consumer.prefetch)  # subscribes anew, with what is new
+
+    async def _ask_once(self) -> bool:
+        silent = self._acknowledging.unanswered
+        changed = await self._acknowledging.ask()
+        if (reason := self._acknowledging.unanswered) and not silent:
+            logger.warning("management API does not say the acknowledgement timeout", extra={"reason": reason})
+        return changed
 
     def _cancel_wanted(self, body: bytes) -> None:
         """A hint from the projections: `<task id>`, or `<task id> force`. What counts stands in the stream."""

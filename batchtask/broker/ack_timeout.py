@@ -73,7 +73,7 @@ def ack_timeout(version: Version, node_seconds: float, limits: QueueLimits) -> A
         source = min(stated, key=lambda name: stated[name])
         return AckTimeout(stated[source], source)
     if node_seconds == 0:
-        return AckTimeout(DEFAULT_SECONDS, "the broker's default; BATCHTASK_CONSUMER_TIMEOUT says nothing else")
+        return AckTimeout(DEFAULT_SECONDS, "the broker's default, as BATCHTASK_CONSUMER_TIMEOUT is not set")
     return AckTimeout(None if math.isinf(node_seconds) else node_seconds, "BATCHTASK_CONSUMER_TIMEOUT")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 import typer
@@ -32,10 +32,11 @@ def doctor(
 ) -> None:
     """Check settings, database, broker and installed tasks. Exit code 2 when something is wrong."""
     settings = Settings.read(os.environ)
+    broker = _Broker(settings)
     findings = [
         _check("database", lambda: _database(settings)),
-        _check("broker", lambda: asyncio.run(_look(settings.amqp_url))),
-        _check("tasks", _tasks),
+        _check("broker", broker.broker),
+        _check("tasks", broker.tasks),
     ]
     well = all(fine for _, fine, _ in findings)
     if not (quiet and well):
@@ -100,10 +101,43 @@ def _database(settings: Settings) -> str:
     return f"PostgreSQL {version}, migrated"
 
 
-def _tasks() -> str:
-    from batchtask.definitions import Registry
+class _Broker:
+    """What `doctor` asks the broker, and what its answers mean for the installed tasks."""
 
-    return ", ".join(sorted(definition.name for definition in Registry.installed())) or "none installed"
+    def __init__(self, settings: Settings) -> None:
+        from batchtask.definitions import Registry
+        from worker.acknowledging import Acknowledging
+
+        self._amqp_url = settings.amqp_url
+        self._acknowledging = Acknowledging(settings, Registry.installed())
+        self._version: tuple[int, ...] = ()  # empty until a broker has answered
+
+    def broker(self) -> str:
+        return asyncio.run(self._broker())
+
+    def tasks(self) -> str:
+        """Say for each installed task whether its message is held while it runs, or leased.
+
+        Raises:
+            SettingsError: Names each task that demands to be held and cannot be.
+        """
+        modes = self._acknowledging.modes(self._version)
+        if not self._version:
+            return _names(modes.held | modes.leased) or "none installed"
+        words = {"held": modes.require().held, "leased": modes.leased}
+        return "; ".join(f"{word}: {_names(names)}" for word, names in words.items() if names) or "none installed"
+
+    async def _broker(self) -> str:
+        server, self._version = await _look(self._amqp_url)
+        await self._acknowledging.ask()
+        timeout = f"acknowledgement timeout {self._acknowledging.timeout(self._version)}"
+        if reason := self._acknowledging.unanswered:
+            timeout += f", though the management API does not answer: {reason}"
+        return f"{server}, all queues are there, {timeout}"
+
+
+def _names(tasks: Collection[str]) -> str:
+    return ", ".join(sorted(tasks))
 
 
 async def _declare(amqp_url: str) -> str:
@@ -118,18 +152,22 @@ async def _declare(amqp_url: str) -> str:
         await publisher.close()
 
 
-async def _look(amqp_url: str) -> str:
-    """Say what answers and whether every queue is there, without changing anything."""
+async def _look(amqp_url: str) -> tuple[str, tuple[int, ...]]:
+    """Return what answers and its version when every queue is there; changes nothing.
+
+    Raises:
+        BrokerUnavailable: Nothing answers, or a queue is missing.
+    """
     from batchtask.broker import Lost, Publisher
 
     publisher = Publisher(amqp_url, role="doctor", topology=Topology(exchanges=()))
     try:
         await publisher.start()
-        server = publisher.connection.server
+        server, version = publisher.connection.server, publisher.connection.version
         for queue in TOPOLOGY.queues:
             await publisher.connection.call(publisher.connection.channel.queue_declare, queue.name, passive=True)
     except Lost as error:
         raise BrokerUnavailable(f"{server} answers: {error}", "run `batchtask migrate`") from error
     finally:
         await publisher.close()
-    return f"{server}, all queues are there"
+    return server, version
