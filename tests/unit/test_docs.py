@@ -20,6 +20,7 @@ from batchtask.definitions import TaskContext, TaskDefinition, task
 from batchtask.events import EVENT_TYPES
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
+from batchtask.retrying import RetryPolicy
 from batchtask.tables import batchtask
 from batchtask.task_state import Phase
 from batchtask.upcasters import COMMAND_TYPES
@@ -150,6 +151,9 @@ def test_arguments_of_task_and_members_of_its_context_stand_in_the_reference() -
     arguments = list(task.__annotations__)
     arguments.remove("return")
     assert sorted(described[:-1]) == sorted(arguments)
+    policy = {row[0].strip("`"): row[1] for row in tables("Task definitions")[1]}
+    assert list(policy) == [field.name for field in fields(RetryPolicy)]
+    assert all(float(policy[field.name]) == field.default for field in fields(RetryPolicy)[:-2])
     text = section("Task definitions")
     for member in vars(TaskContext):
         assert member.startswith("_") or f"`{member}`" in text or f"`{member}(" in text, member
@@ -175,8 +179,9 @@ def test_errors_stand_in_the_reference_as_in_their_module() -> None:
 
 def test_the_diagrams_name_what_exists_and_all_of_it() -> None:
     states = section("States of a task", "architecture.md")
-    named = set(re.findall(r"\b(?:Task|Attempt|Cancel|Progress|Heartbeat)[A-Z]\w+|\bCancelRequested", states))
-    assert named - {"TaskState"} == set(EVENT_TYPES)
+    prefixes = "Task|Attempt|Cancel|Progress|Heartbeat|Retry|Pass|Checkpoint"
+    named = set(re.findall(rf"\b(?:{prefixes})[A-Z]\w+", states))
+    assert named - {"RetryPolicy"} == set(EVENT_TYPES)
     assert {phase.name for phase in Phase} <= set(re.findall(r"\b[A-Z]{5,}\b", states))
     declared = section("What is declared on the broker", "architecture.md")
     parts = {exchange.name for exchange in topology.TOPOLOGY.exchanges}
