@@ -5,11 +5,13 @@
     BatchTaskError
     ├─ PublishError  → PublishUnconfirmed  (may have arrived: publish again with the same task id)
     │                  PublishReturned     (no queue takes it: run `batchtask migrate`, then publish again)
-    ├─ SubmitError   → UnknownTask · InvalidParameters · PayloadTooLarge · PayloadUnwritable
+    ├─ SubmitError   → UnknownTask · InvalidParameters · PayloadTooLarge · PayloadUnwritable · InvalidSchedule
+    │                  ScheduleExists
     │                                                                       (refused before publishing: mend the call)
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
     │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
+    │                  ScheduleNotFound
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
 
 Each error keeps what was seen in fields and builds its one sentence from them; all fields go to
@@ -118,6 +120,28 @@ class PayloadUnwritable(SubmitError):
         return f"the parameters cannot be written to {self.reference} ({self.cause}); check BATCHTASK_PAYLOAD_URL"
 
 
+class InvalidSchedule(SubmitError):
+    """A schedule that has no ticks: its cron expression or its time zone cannot be read."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return self.problem
+
+
+class ScheduleExists(SubmitError):
+    """There is a schedule of this name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"a schedule {self.name!r} is there already; remove it first, or choose another name"
+
+
 class MessageError(BatchTaskError):
     """A message that must be dead-lettered: it will never be understood by trying again."""
 
@@ -186,6 +210,18 @@ class TaskNotFound(StoreError):
 
     def __str__(self) -> str:
         return f"no task {self.task_id} is known; check the id, or look at `batchtask status`"
+
+
+class ScheduleNotFound(StoreError):
+    """No schedule of this name exists."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return f"no schedule {self.name!r} is known; there are: {', '.join(self.known) or 'none'}"
 
 
 class SettingsError(BatchTaskError):

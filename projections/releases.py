@@ -7,7 +7,6 @@ in between publishes the command once more, and the claim takes a waiting task o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,6 @@ from sqlalchemy.sql import func
 
 from batchtask import envelope, signal_points
 from batchtask.database import database_errors
-from batchtask.errors import MessageError
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Release
@@ -30,8 +28,7 @@ from batchtask.task_state import Phase, TaskState, fold, resubmission
 from batchtask.topology import COMMANDS, RELEASE_KEY
 from projections.projector import Projector
 from projections.rows import State
-
-logger = logging.getLogger(__name__)
+from projections.streams import StreamReader
 
 #: Tasks in one transaction: their rows are locked while the broker confirms.
 PAGE = 500
@@ -70,7 +67,7 @@ class Releases:
         self._engine = engine
         self._projector = projector
         self._publish = publish
-        self._unreadable: set[TaskId] = set()
+        self._streams = StreamReader()
 
     def release_due(self) -> Released:
         """Release every task whose time has come by the database's clock.
@@ -93,7 +90,7 @@ class Releases:
 
     def _release(self, connection: Connection, rows: Sequence[Row[tuple[UUID, datetime, datetime]]]) -> Released:
         at = rows[0].at
-        histories = self._load(connection, [TaskId(row.task_id) for row in rows])
+        histories = self._streams.read(connection, [TaskId(row.task_id) for row in rows])
         waiting = {task_id: one for task_id, history in histories.items() if (one := _waiting(history, at))}
         signal_points.reached("scheduler.taken")
         unconfirmed = self._publish_commands(waiting, at)
@@ -103,20 +100,6 @@ class Releases:
         self._projector.write_folded(connection, histories.values())
         signal_points.reached("scheduler.written")
         return Released(tasks, len(unconfirmed))
-
-    def _load(self, connection: Connection, task_ids: Sequence[TaskId]) -> dict[TaskId, list[RecordedEvent]]:
-        try:
-            return select_events(connection, dict.fromkeys(task_ids, -1))
-        except MessageError:
-            if len(task_ids) > 1:
-                # One of many is at fault, as when a newer release wrote it; the others must not wait for it.
-                return {
-                    key: events for task_id in task_ids for key, events in self._load(connection, [task_id]).items()
-                }
-            if task_ids[0] not in self._unreadable:
-                self._unreadable.add(task_ids[0])
-                logger.exception("task cannot be released", extra={"task": task_ids[0]})
-            return {}
 
     def _publish_commands(self, waiting: Mapping[TaskId, _Waiting], at: datetime) -> set[TaskId]:
         """Publish, and return those that were not confirmed."""

@@ -28,10 +28,11 @@ from batchtask.events import (
     TaskSubmitted,
 )
 from batchtask.publishing import Message, Publishes, publish_all
-from batchtask.tables import batchtask
+from batchtask.tables import batchtask, schedule
 from projections.projector import Projector
 from projections.releases import Releases
 from projections.rows import State
+from projections.ticks import Ticks
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,9 @@ class Scheduler:
     def __init__(self, engine: Engine, publisher: Publishes) -> None:
         self._engine = engine
         self._publisher = publisher
-        self._releases = Releases(engine, Projector(engine), self._publish)
+        projector = Projector(engine)
+        self._ticks = Ticks(engine, projector)
+        self._releases = Releases(engine, projector, self._publish)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: asyncio.Task[None] | None = None
@@ -118,6 +121,7 @@ class Scheduler:
         seconds = self._seconds_to_next()
         if seconds > 0:
             return min(seconds, LOOK_SECONDS)
+        self._ticks.tick_due()
         released = self._releases.release_due()
         if released.unconfirmed:
             logger.warning("releases not confirmed", extra={"tasks": released.unconfirmed})
@@ -127,12 +131,8 @@ class Scheduler:
 
     def _seconds_to_next(self) -> float:
         """By the database's clock; what it is too long to wait for is looked for again anyway."""
-        due = select(func.min(batchtask.c.due_at)).where(
-            batchtask.c.due_at.is_not(None), batchtask.c.state == State.New
-        )
-        query = select(func.extract("epoch", due.scalar_subquery() - func.clock_timestamp()))
         with database_errors(), self._engine.connect() as connection:
-            seconds = connection.execute(query).scalar()
+            seconds = connection.execute(_SECONDS_TO_NEXT).scalar()
         return LOOK_SECONDS if seconds is None else float(seconds)
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
@@ -143,6 +143,14 @@ class Scheduler:
         assert self._loop is not None
         publishing = publish_all(self._publisher, messages, deadline_seconds=PUBLISH_SECONDS)
         return asyncio.run_coroutine_threadsafe(publishing, self._loop).result()
+
+
+_NEXT_TASK = select(func.min(batchtask.c.due_at)).where(
+    batchtask.c.due_at.is_not(None), batchtask.c.state == State.New
+)
+_NEXT_TICK = select(func.min(schedule.c.next_at)).where(schedule.c.paused.is_(False))
+_NEXT = func.least(_NEXT_TASK.scalar_subquery(), _NEXT_TICK.scalar_subquery())
+_SECONDS_TO_NEXT = select(func.extract("epoch", _NEXT - func.clock_timestamp()))
 
 
 def waits(event: RecordedEvent) -> bool:

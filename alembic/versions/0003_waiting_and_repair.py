@@ -20,13 +20,17 @@ CREATE TABLE batchtask.schedule (
     time_zone    text        NOT NULL,
     task         text        NOT NULL,
     parameters   jsonb       NOT NULL,
+    payload_ref  text,
     owner        integer     NOT NULL,
     description  text        NOT NULL,
     database_tag text        NOT NULL,
+    cancellation smallint    NOT NULL,
     paused       boolean     NOT NULL,
     next_at      timestamptz NOT NULL,
     last_at      timestamptz,
-    last_task_id uuid
+    last_task_id uuid,
+    note         text        NOT NULL,
+    noted_at     timestamptz
 );
 CREATE INDEX schedule_due_idx ON batchtask.schedule (next_at) WHERE NOT paused;
 

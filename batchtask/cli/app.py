@@ -1,4 +1,4 @@
-"""All commands in one table; what they do is in `parts`, `tasks` and `checks`."""
+"""All commands in one table; what they do is in `parts`, `tasks`, `schedules` and `checks`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from batchtask.cli import checks, parts, tasks
+from batchtask.cli import checks, parts, schedules, tasks
 from batchtask.cli.exits import Exit
-from batchtask.errors import BatchTaskError, TaskNotFound
+from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound
 
 app = typer.Typer(
     name="batchtask",
@@ -28,6 +28,7 @@ app.command(rich_help_panel=TASKS)(tasks.status)
 app.command(rich_help_panel=TASKS)(tasks.watch)
 app.command(rich_help_panel=TASKS)(tasks.history)
 app.command(rich_help_panel=TASKS)(tasks.cancel)
+app.add_typer(schedules.commands, rich_help_panel=TASKS)
 app.command(rich_help_panel=CARE)(checks.migrate)
 app.command(rich_help_panel=CARE)(checks.doctor)
 app.command(rich_help_panel=CARE)(checks.topology)
@@ -39,7 +40,7 @@ def run() -> None:
     """Run one command and exit."""
     try:
         app()
-    except TaskNotFound as error:
+    except (TaskNotFound, ScheduleNotFound) as error:
         _complain(error, Exit.NOT_FOUND)
     except BatchTaskError as error:
         _complain(error, Exit.CANNOT_RUN)

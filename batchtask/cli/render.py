@@ -17,6 +17,7 @@ from batchtask.events import RecordedEvent
 from batchtask.topology import Topology
 from projections.queries import DeadLetter, LoggedLine, TaskRow
 from projections.rows import State
+from projections.schedules import Schedule
 
 #: Mark and colour of each state.
 STATE_STYLES = {
@@ -51,7 +52,7 @@ def tasks(rows: Sequence[TaskRow]) -> RenderableType:
             row.name,
             escape(row.description),
             f"{row.progresspercent} %",
-            _clock(row.registered),
+            clock(row.registered),
             escape(row.response or row.progressdescription),
         )
     return table
@@ -69,9 +70,9 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
         "response": escape(row.response),
         "file": escape(row.filename or ""),
         "owner": str(row.registered_associate_id or "system"),
-        "submitted": _clock(row.registered),
+        "submitted": clock(row.registered),
         "started": f"{row.startcount} times" if row.startcount != 1 else "once",
-        "last news": _clock(row.updated),
+        "last news": clock(row.updated),
     }
     for label, text in facts.items():
         if text:
@@ -86,7 +87,7 @@ def history(events: Sequence[RecordedEvent]) -> RenderableType:
         fields = msgspec.to_builtins(event.body)
         what = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in fields.items())
         table.add_row(
-            str(event.version), _clock(event.occurred_at, seconds=True), upcasters.events.name(event.body), what
+            str(event.version), clock(event.occurred_at, seconds=True), upcasters.events.name(event.body), what
         )
     return table
 
@@ -99,12 +100,36 @@ def dead_letters(letters: Sequence[DeadLetter]) -> RenderableType:
     for letter in letters:
         table.add_row(
             str(letter.id),
-            _clock(letter.arrived_at),
+            clock(letter.arrived_at),
             letter.queue,
             str(letter.task_id or "unknown"),
             escape(letter.reason),
         )
     return table
+
+
+def schedules(rows: Sequence[Schedule]) -> RenderableType:
+    """Schedules as a table, one line each."""
+    if not rows:
+        return "No schedules."
+    table = _table("Name", "Ticks", "Task", "Next run", "Last run", "Note")
+    for row in rows:
+        table.add_row(
+            escape(row.name),
+            f"{escape(row.cron)}  [dim]{escape(row.time_zone)}[/]",
+            escape(row.task),
+            "[yellow]paused[/]" if row.paused else clock(row.next_at),
+            _last_run(row),
+            escape(f"{clock(row.noted_at)} {row.note}" if row.noted_at else row.note),
+        )
+    return table
+
+
+def _last_run(row: Schedule) -> str:
+    if row.last_at is None:
+        return "never"
+    which = "" if row.last_batchtask_id is None else f" [dim]No. {row.last_batchtask_id}[/]"
+    return f"{clock(row.last_at)}{which}" + ("" if row.last_state is None else f" {_state(row.last_state)}")
 
 
 def topology(declared: Topology) -> RenderableType:
@@ -138,10 +163,11 @@ def _state(state: State) -> str:
     return f"[{style}]{mark} {state.name}[/]"
 
 
-def _clock(at: datetime, *, seconds: bool = False) -> str:
+def clock(at: datetime, *, seconds: bool = False) -> str:
+    """A time by the clocks of whoever reads it."""
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f" if seconds else "%Y-%m-%d %H:%M")
 
 
 def _line(line: LoggedLine) -> str:
     style = "red" if line.level >= logging.ERROR else "yellow" if line.level >= logging.WARNING else "dim"
-    return f"[{style}]{_clock(line.logged_at, seconds=True)} {escape(line.text)}[/]"
+    return f"[{style}]{clock(line.logged_at, seconds=True)} {escape(line.text)}[/]"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
 
 from batchtask import upcasters
@@ -23,6 +22,7 @@ from batchtask.cli.context import (
     read_key,
 )
 from batchtask.cli.exits import Exit
+from batchtask.cli.parameters import Pairs, ParametersJson, read_parameters
 from batchtask.cli.watching import watch_tasks
 from batchtask.errors import SettingsError
 from batchtask.identifiers import TaskId
@@ -41,8 +41,8 @@ Timeout = Annotated[float | None, typer.Option(help="Give up waiting after this 
 
 def submit(
     name: Annotated[str, typer.Argument(help="Of the task, such as mail-merge.")],
-    parameters: Annotated[list[str] | None, typer.Argument(help="name=value …; a JSON value counts as such.")] = None,
-    parameters_json: Annotated[str | None, typer.Option("--parameters", help="All of them as a JSON object.")] = None,
+    parameters: Pairs = None,
+    parameters_json: ParametersJson = None,
     description: Annotated[str, typer.Option(help="What the user reads beside the progress bar.")] = "",
     owner: Annotated[int, typer.Option(help="Associate id of the user; 0 = system.")] = 0,
     count: Annotated[int, typer.Option(help="Submit this many of it.", min=1, max=MOST_TASKS)] = 1,
@@ -54,7 +54,7 @@ def submit(
     from producer import TaskRequest
     from producer.blocking import Producer
 
-    values = _parameters(parameters or [], parameters_json)
+    values = read_parameters(parameters or [], parameters_json)
     requests = [
         TaskRequest(name=name, parameters=values, description=description or name, owner=owner) for _ in range(count)
     ]
@@ -149,26 +149,6 @@ def _watch(task_ids: list[TaskId], timeout: float | None, *, quiet: bool = False
         raise typer.Exit(Exit.NOT_IN_TIME)
     if any(row.state is State.Failed for row in rows):
         raise typer.Exit(Exit.TASK_FAILED)
-
-
-def _parameters(pairs: list[str], document: str | None) -> dict[str, Any]:
-    try:
-        values = msgspec.json.decode(document, type=dict[str, Any]) if document else {}
-    except msgspec.MsgspecError as error:
-        raise SettingsError([f"--parameters is no JSON object: {error}"]) from error
-    for pair in pairs:
-        name, equals, text = pair.partition("=")
-        if not equals:
-            raise SettingsError([f"parameter {pair!r} is not of the form name=value"])
-        values[name] = _value(text)
-    return values
-
-
-def _value(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.MsgspecError:
-        return text
 
 
 def _states(text: str | None) -> list[State] | None:
