@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from batchtask.errors import MessageError
 from batchtask.events import AttemptStarted, RecordedEvent
 from batchtask.identifiers import TaskId, may_be_shared
 from batchtask.intentions import AlreadyFinished, Claim, HeldByAnother, NotDue
@@ -51,6 +52,16 @@ class FirstTries:
     appends: list[Append]
 
 
+@dataclass(frozen=True)
+class _Proposal:
+    """What has to be appended before a claim is answered."""
+
+    request: ClaimRequest
+    append: Append
+    history: list[RecordedEvent]
+    state: TaskState
+
+
 class ClaimDesk:
     """Hands out leases by appending `AttemptStarted`.
 
@@ -90,25 +101,59 @@ class ClaimDesk:
             StoreUnavailable: Nothing is known; claim again.
         """
         granted = {append.task_id: append for append in tries.appends if append.task_id not in refused}
+        answers: dict[int, Lease | Refused] = {
+            id(tries.requests[task_id]): self._grant(tries.requests[task_id], append)
+            for task_id, append in granted.items()
+        }
+        answers |= self._decide_together([request for request in requests if id(request) not in answers])
         return [
-            self._grant(request, granted[request.command.id])
-            if request is tries.requests.get(request.command.id) and request.command.id in granted
+            answers[id(request)]
+            if id(request) in answers
             else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
 
+    def _decide_together(self, requests: Sequence[ClaimRequest]) -> dict[int, Lease | Refused]:
+        """Decide on as many as possible with one look and one append; by `id` of the request, without the others."""
+        alone: dict[TaskId, ClaimRequest] = {}
+        for request in requests:
+            if request.turn is None:
+                alone.setdefault(request.command.id, request)
+        if len(alone) < 2:
+            return {}
+        self._store.append_many([], ensure=[first_event(request.command) for request in alone.values()])
+        try:
+            histories = self._store.load_many(dict.fromkeys(alone, -1))
+        except MessageError:
+            return {}  # one of them cannot be read; the others must not suffer for it
+        proposals = {task_id: self._propose(request, histories[task_id]) for task_id, request in alone.items()}
+        refused = self._store.append_many([one.append for one in proposals.values() if isinstance(one, _Proposal)])
+        return {
+            id(alone[task_id]): self._concluded(one) if isinstance(one, _Proposal) else one
+            for task_id, one in proposals.items()
+            if task_id not in refused
+        }
+
     def _decide_once(self, request: ClaimRequest) -> Lease | Refused | None:
         if request.turn is None:
-            return self._decide_now(request)
+            return self._decide_alone(request)
         with self._turns.taking(request.command.name, request.turn) as turn:
-            return self._decide_now(request, turn)
+            return self._decide_alone(request, turn)
 
-    def _decide_now(self, request: ClaimRequest, turn: Turn | None = None) -> Lease | Refused | None:
-        at = self._now()
-        task_id = request.command.id
-        begin = first_event(request.command)
-        self._store.append_many([], ensure=[begin])
-        history = self._store.load(task_id)
+    def _decide_alone(self, request: ClaimRequest, turn: Turn | None = None) -> Lease | Refused | None:
+        self._store.append_many([], ensure=[first_event(request.command)])
+        proposal = self._propose(request, self._store.load(request.command.id), turn)
+        if not isinstance(proposal, _Proposal):
+            return proposal
+        append = proposal.append
+        if not (self._store.append_many([append]) == set() if turn is None else turn.append(append)):
+            return None
+        return self._concluded(proposal)
+
+    def _propose(
+        self, request: ClaimRequest, history: list[RecordedEvent], turn: Turn | None = None
+    ) -> Lease | Refused | _Proposal:
+        """What a stream that has begun means for a claim: an answer, or what has to be appended for one."""
         state = fold(history)
         assert state is not None
         if state.name != request.command.name:
@@ -116,6 +161,7 @@ class ClaimDesk:
         if state.phase is Phase.RUNNING and (state.worker, state.delivery_id) == (self._worker, request.message_id):
             # Our own claim, whose answer was lost with a database connection.
             return self._lease(request, history, state)
+        at = self._now()
         intention = self._intention(request, at)
         try:
             events = decide(state, intention)
@@ -127,12 +173,13 @@ class ClaimDesk:
             return Refused("waiting", history)
         except HeldByAnother:
             return Refused("duplicate", [])
-        append = Append(task_id, state.version, events, at)
-        if not (self._store.append_many([append]) == set() if turn is None else turn.append(append)):
-            return None
-        if not isinstance(events[-1], AttemptStarted):
-            return Refused("ended at the claim", [*history, *append.recorded()])
-        return self._grant(request, append, state)
+        return _Proposal(request, Append(request.command.id, state.version, events, at), history, state)
+
+    def _concluded(self, proposal: _Proposal) -> Lease | Refused:
+        append = proposal.append
+        if not isinstance(append.events[-1], AttemptStarted):
+            return Refused("ended at the claim", [*proposal.history, *append.recorded()])
+        return self._grant(proposal.request, append, proposal.state)
 
     def _intention(self, request: ClaimRequest, at: datetime) -> Claim:
         deadline_at = None if request.limit_seconds is None else at + timedelta(seconds=request.limit_seconds)
