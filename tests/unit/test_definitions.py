@@ -5,12 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
-from batchtask.definitions import CancellationBehaviour, NoParameters, Registry, TaskContext, TaskDefinition, task
+from batchtask.definitions import (
+    Acknowledge,
+    CancellationBehaviour,
+    NoParameters,
+    OnSoftLimit,
+    Registry,
+    TaskContext,
+    TaskDefinition,
+    task,
+)
 from batchtask.errors import InvalidParameters, UnknownTask
+from batchtask.retrying import DEFAULT_RETRY, UNLIMITED, RetryPolicy
 
 
 class MergeParameters(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,6 +41,9 @@ def merge(context: TaskContext, parameters: MergeParameters) -> str:
 @task("noop", description="Nothing at all")
 def noop(context: TaskContext) -> None:
     """Do nothing."""
+
+
+def nothing(context: TaskContext) -> None: ...
 
 
 def test_a_definition_takes_its_schema_and_its_description_from_the_function() -> None:
@@ -67,6 +81,64 @@ def test_parameters_of_no_known_shape_cannot_be_declared() -> None:
 
     with pytest.raises(TypeError, match=r"'parameters' .* 'careless'"):
         task("careless")(careless)
+
+
+def test_how_a_task_is_run_and_tried_again_stands_in_its_definition() -> None:
+    policy = RetryPolicy(attempts=3, never_on=(KeyError,))
+    definition = task(
+        "report",
+        timeout=600,
+        soft_timeout=540,
+        on_soft_limit=OnSoftLimit.RAISE,
+        memory_limit_mb=512,
+        retry=policy,
+        acknowledge=Acknowledge.LEASE,
+        is_multi_pass=True,
+    )(nothing)
+    assert (definition.timeout_seconds, definition.soft_timeout_seconds) == (600, 540)
+    assert (definition.on_soft_limit, definition.memory_limit_mb) == (OnSoftLimit.RAISE, 512)
+    assert (definition.retry, definition.acknowledge, definition.is_multi_pass) == (policy, Acknowledge.LEASE, True)
+
+
+def test_without_a_word_about_it_a_task_is_not_tried_again_and_has_no_limit() -> None:
+    assert (noop.retry, noop.acknowledge, noop.memory_limit_mb) == (DEFAULT_RETRY, Acknowledge.AUTO, 0)
+    assert (noop.timeout_seconds, noop.soft_timeout_seconds, noop.exclusive) == (0, 0, False)
+
+
+@pytest.mark.parametrize(("count", "attempts"), [(0, 1), (3, 4), (-1, UNLIMITED)])
+def test_the_original_restart_count_is_a_number_of_further_tries(count: int, attempts: int) -> None:
+    assert task("report", auto_restart_count=count)(nothing).retry == RetryPolicy(attempts=attempts)
+    explicit = RetryPolicy(attempts=7)
+    assert task("report", auto_restart_count=count, retry=explicit)(nothing).retry == explicit
+
+
+def test_runs_that_keep_a_distance_never_overlap() -> None:
+    assert task("report", start_interval=60)(nothing).exclusive
+    assert task("report", minimum_sleep_time=60)(nothing).exclusive
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", -1),
+        ("timeout", 2**31),
+        ("soft_timeout", -1),
+        ("memory_limit_mb", -1),
+        ("start_interval", -1),
+        ("minimum_sleep_time", 2**31),
+        ("auto_restart_count", -2),
+    ],
+)
+def test_a_number_out_of_range_is_refused_by_name(name: str, value: int) -> None:
+    arguments: dict[str, Any] = {name: value}
+    with pytest.raises(ValueError, match=f"{name} of task 'report'"):
+        task("report", **arguments)
+
+
+@pytest.mark.parametrize("soft_timeout", [60, 61])
+def test_a_soft_limit_that_never_passes_before_the_hard_one_is_refused(soft_timeout: int) -> None:
+    with pytest.raises(ValueError, match="less than its timeout of 60 s"):
+        task("report", timeout=60, soft_timeout=soft_timeout)
 
 
 def test_a_registry_knows_its_tasks_by_name() -> None:

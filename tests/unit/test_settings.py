@@ -62,6 +62,16 @@ def test_all_problems_are_told_together() -> None:
         ("DRAIN_SECONDS", "-1"),
         ("DRAIN_SECONDS", "nan"),
         ("HEARTBEAT_SECONDS", "0"),
+        ("LEASE_SECONDS", "120"),
+        ("LEASE_SECONDS", "nan"),
+        ("CONSUMER_TIMEOUT", "-1"),
+        ("MANAGEMENT_URL", "amqp://broker:15672"),
+        ("CPU_THRESHOLD", "0"),
+        ("CPU_THRESHOLD", "101"),
+        ("MEMORY_LIMIT_MB", "-1"),
+        ("CHILD_TASKS", "-1"),
+        ("CHILD_MEMORY_MB", "-1"),
+        ("RECONCILE_SECONDS", "0"),
         ("SUBMIT_SECONDS", "nan"),
         ("AMQP_URL", "http://broker"),
         ("DATABASE_URL", "mysql://database"),
@@ -72,8 +82,19 @@ def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
         Settings.read({f"BATCHTASK_{name}": value})
 
 
+def test_a_lease_outlasts_two_heartbeats_whatever_both_are_set_to() -> None:
+    settings = Settings.read({"BATCHTASK_HEARTBEAT_SECONDS": "0.2", "BATCHTASK_LEASE_SECONDS": "1"})
+    assert (settings.heartbeat_seconds, settings.lease_seconds) == (0.2, 1)
+    with pytest.raises(SettingsError, match="BATCHTASK_LEASE_SECONDS must be more than two"):
+        Settings.read({"BATCHTASK_HEARTBEAT_SECONDS": "90"})
+
+
 def test_passwords_are_not_shown() -> None:
-    settings = Settings(amqp_url="amqp://user:secret@broker/", database_url="postgresql://user:secret@database/")
+    settings = Settings(
+        amqp_url="amqp://user:secret@broker/",
+        database_url="postgresql://user:secret@database/",
+        management_url="http://user:secret@broker:15672",
+    )
     assert "secret" not in repr(settings)
 
 
