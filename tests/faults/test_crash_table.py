@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from batchtask.identifiers import TaskId
+from batchtask.settings import Settings
+from producer.outbox import Outbox
 from producer.task_request import TaskRequest
 from tests.outcome import assert_all_succeeded
 from tests.system import Part, System
@@ -41,6 +43,12 @@ def leased(system: System) -> list[TaskId]:
 
 def retried(system: System) -> list[TaskId]:
     return submit(system, "tally", fail_attempts=1)
+
+
+def transactional(system: System) -> list[TaskId]:
+    outbox = Outbox(Settings())
+    with system.engine.begin() as connection:
+        return [outbox.submit(connection, "tally", {"steps": STEPS}) for _ in range(TASKS)]
 
 
 def interrupted(system: System) -> list[TaskId]:
@@ -78,6 +86,10 @@ CASES = [
     Case("projector.committed", "projections", plain),
     Case("projections.applied", "projections", plain),
     Case("projections.settled", "projections", plain),
+    Case("relay.taken", "projections", transactional),
+    Case("relay.published", "projections", transactional),
+    Case("relay.deleted", "projections", transactional),
+    Case("relay.committed", "projections", transactional),
 ]
 
 
