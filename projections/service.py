@@ -243,10 +243,11 @@ def _take(batcher: Batcher[Delivery, None], delivery: Delivery) -> None:
 
 def _control(event: RecordedEvent) -> Message:
     """A hint for the worker that runs the task; nobody may be listening, and that is fine."""
+    forced = isinstance(event.body, CancelRequested) and event.body.force
     return Message(
         exchange=CONTROL.name,
         routing_key="",
-        body=str(event.task_id).encode(),
+        body=f"{event.task_id} force".encode() if forced else str(event.task_id).encode(),
         message_id=str(event.task_id),
         type="cancel",
         content_type="text/plain",

@@ -26,7 +26,7 @@ from worker.children.frames import Run
 from worker.claims import ClaimRequest
 from worker.deps import Deps
 from worker.lease import Lease, Refused
-from worker.modes import memory_limit
+from worker.limits import memory_limit_of, set_timers
 from worker.reading import read
 from worker.records import Recorded, RecordRequest
 from worker.reports import heed_cancel, report
@@ -68,7 +68,7 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
         if isinstance(claim, Lease):
             if not claim.held:
                 await let_go(claim.task_id, holding, deps)  # from here on only the lease keeps others away
-            running = Running(claim, _run(claim), cancel_wanted=holding.cancel_wanted)
+            running = Running(claim, _run(claim), None, None, holding.cancel_wanted, holding.cancel_forced)
             outcome = await perform(running, deps)  # the only step that runs task code
             signal_points.reached("attempt.performed")
     if isinstance(claim, Refused):
@@ -95,6 +95,8 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     async with deps.slots:
         holding.started = True
         began = loop.time()
+        if deps.overloaded:
+            deps.consumer.give_back(holding.delivery)
         granted = deps.consumer.holds(holding.delivery) and not deps.draining
         yield granted
         if granted:  # what was given back holds a slot for no time at all: that says nothing about tasks
@@ -109,6 +111,8 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
     held = deps.holding.get(request.command.id)
     if held is not None and held.message_id == request.message_id and held.delivery.epoch != delivery.epoch:
         held.delivery = delivery
+        if request.command.id in deps.leased:
+            deps.consumer.settle(delivery)  # it was acknowledged before: that was lost with the channel
         return None
     holding = Holding(request.message_id, delivery, asyncio.get_running_loop().time())
     deps.holding.setdefault(request.command.id, holding)
@@ -136,16 +140,16 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
     if deps.stopping:
         running.stop(Stop.SHUTDOWN)
     child = running.child = await deps.pool.acquire()
-    limit = _limit(running)
+    timers = set_timers(running, deps)
     try:
         if running.stopped is not None:
             child.kill()
         if running.cancel_wanted:
-            heed_cancel(running, deps, force=False)
+            heed_cancel(running, deps, force=running.cancel_forced)
         outcome = await child.run(running.run, lambda frame: report(frame, running, deps))
     finally:
-        if limit is not None:
-            limit.cancel()
+        for timer in timers:
+            timer.cancel()
         running.child = None  # from here on it may serve another task: no late stop may hit it
         deps.pool.release(child)
         deps.running.pop(lease.task_id, None)
@@ -199,13 +203,6 @@ def _run(lease: Lease) -> Run:
     )
 
 
-def _limit(running: Running) -> asyncio.TimerHandle | None:
-    seconds = running.lease.limit_seconds
-    if seconds is None:
-        return None
-    return asyncio.get_running_loop().call_later(seconds, running.stop, Stop.TIME_LIMIT)
-
-
 def _stopped(running: Running, outcome: Outcome, deps: Deps) -> Outcome | None:
     """A kill of ours looks like a lost process; we know better. A task that ended before the kill has ended."""
     if not isinstance(outcome, Lost) or running.stopped is None:
@@ -221,11 +218,6 @@ def _stopped(running: Running, outcome: Outcome, deps: Deps) -> Outcome | None:
             return Interrupted(reason="the worker was told to stop")
         case Stop.LEASE_LOST:
             return None
-
-
-def memory_limit_of(running: Running, deps: Deps) -> int | None:
-    """What a running task and all it started may take, in MB; None = as much as there is."""
-    return memory_limit(deps.registry[running.run.name].memory_limit_mb, deps.settings.memory_limit_mb)
 
 
 def _end(running: Running, outcome: Outcome, deps: Deps) -> RecordOutcome:

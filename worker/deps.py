@@ -41,5 +41,6 @@ class Deps:
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     running: dict[TaskId, Running] = field(default_factory=dict)
     leased: set[TaskId] = field(default_factory=set)  #: tasks that have a slot and hold no message
+    overloaded: bool = False  #: the machine is too busy: nothing more is started
     draining: bool = False  #: told to stop: nothing more is claimed
     stopping: bool = False  #: out of patience: what runs is interrupted

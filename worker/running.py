@@ -31,6 +31,7 @@ class Holding:
     arrived_at: float  #: loop time
     started: bool = False  #: it has its slot
     cancel_wanted: bool = False  #: somebody asked for a stop before the claim was answered
+    cancel_forced: bool = False  #: and for a kill
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Running:
     child: Child | None = None
     stopped: Stop | None = None
     cancel_wanted: bool = False  #: by somebody
+    cancel_forced: bool = False  #: who wants it killed
     cancel_told: bool = False  #: to the task code
     reports: set[asyncio.Task[None]] = field(default_factory=set)  #: being recorded; kept, or they would be collected
     started_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
@@ -60,3 +62,8 @@ class Running:
         self.cancel_told = True
         self.child.cancel(self.run)
         return True
+
+    def tell_time_is_short(self, interrupt: bool) -> None:
+        """Let the task code know that its soft limit has passed; `interrupt` raises `TimeIsShort` in it."""
+        if self.child is not None:
+            self.child.tell_time_is_short(self.run, interrupt=interrupt)

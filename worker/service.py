@@ -32,6 +32,8 @@ from worker.claims import ClaimRequest
 from worker.deps import Deps
 from worker.journal import Answer, Journal, Request
 from worker.lease import Lease, Refused
+from worker.limits import stop_greedy
+from worker.load import ProcessorLoad
 from worker.logbook import Logbook
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
 from worker.records import Recorded, RecordRequest
@@ -62,10 +64,12 @@ class Worker:
     Args:
         settings: Of this worker.
         registry: The tasks it can run.
+        load: Says when the machine is too busy for more; by default as `cpu_threshold` has it.
     """
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, load: ProcessorLoad | None = None) -> None:
         self._settings = settings
+        self._load = load or ProcessorLoad(settings.cpu_threshold)
         self._engine = make_engine(settings.require_database())
         self.name = f"{socket.gethostname()}/{os.getpid()}/{uuid7().hex[-8:]}"
         self._clock = DatabaseClock(self._engine)
@@ -105,6 +109,8 @@ class Worker:
                 ),
                 warm=WARM_CHILDREN,
                 largest=settings.max_tasks,
+                child_tasks=settings.child_tasks,
+                child_memory_mb=settings.child_memory_mb,
             ),
             logbook=Logbook(self._engine),
             now=self._clock.now,
@@ -132,7 +138,7 @@ class Worker:
         self._acknowledging.modes(self._publisher.connection.version).require()
         await self._deps.pool.start()
         await self._deps.consumer.start()
-        care = (self._beat, self._keep_time, self._tidy, self._govern, self._ask)
+        care = (self._beat, self._keep_time, self._tidy, self._watch_memory, self._govern, self._ask)
         self._housekeeping = [asyncio.create_task(one()) for one in care]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
 
@@ -207,8 +213,9 @@ class Worker:
         with contextlib.suppress(ValueError, UnicodeDecodeError):
             number, _, force = body.decode().partition(" ")
             task_id = TaskId(UUID(number))
-            if task_id in self._deps.holding:
-                self._deps.holding[task_id].cancel_wanted = True
+            if holding := self._deps.holding.get(task_id):
+                holding.cancel_wanted = True
+                holding.cancel_forced = holding.cancel_forced or force == "force"
             if task_id in self._deps.running:
                 heed_cancel(self._deps.running[task_id], self._deps, force=force == "force")
 
@@ -230,19 +237,39 @@ class Worker:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
-            self._deps.pool.retire_idle()
+            self._deps.pool.tidy()
             await self._write_log()
 
+    async def _watch_memory(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+            await stop_greedy(self._deps)
+
     async def _govern(self) -> None:
-        """Keep the prefetch right, and give back what waits too long for a slot."""
+        """Keep the prefetch right, and give back what waits too long for a slot, or for the machine."""
         deps, loop = self._deps, asyncio.get_running_loop()
         while True:
             await asyncio.sleep(GOVERN_SECONDS)
-            waiting = [one for one in deps.holding.values() if not one.started and deps.consumer.holds(one.delivery)]
+            self._look_at_load(loop.time())
+            waiting = self._waiting()
             if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
                 deps.prefetch.waited_too_long(loop.time())
             if await self._adjust_prefetch():
-                self._give_back(waiting)
+                # What came meanwhile came by the new subscription, if there is one.
+                self._give_back(self._waiting() if deps.overloaded else waiting)
+
+    def _waiting(self) -> list[Holding]:
+        holding, consumer = self._deps.holding.values(), self._deps.consumer
+        return [one for one in holding if not one.started and consumer.holds(one.delivery)]
+
+    def _look_at_load(self, now: float) -> None:
+        deps, before = self._deps, self._deps.overloaded
+        deps.overloaded = self._load.look(now)
+        if deps.overloaded:
+            # Each return counts as a failed delivery: afterwards take no more than can begin, so it happens once.
+            deps.prefetch.waited_too_long(now)
+        if deps.overloaded != before:
+            logger.info("processors too busy" if deps.overloaded else "processors free again")
 
     async def _adjust_prefetch(self) -> bool:
         """Ask the broker for as much as fits; True when that has become so little that what waits goes back."""
@@ -250,6 +277,8 @@ class Worker:
         async with self._adjusting:
             leased = len(deps.leased)
             wanted = deps.prefetch.wanted(deps.consumer.prefetch, leased, asyncio.get_running_loop().time())
+            if deps.overloaded:
+                wanted = 0
             if wanted == deps.consumer.prefetch or deps.draining:
                 return False
             logger.debug("prefetch", extra={"wanted": wanted, "leased": leased})

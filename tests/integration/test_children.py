@@ -209,7 +209,7 @@ def test_more_children_start_only_while_none_comes_free(loop: asyncio.Runner, tm
             await asyncio.gather(*long)
             pool_module.IDLE_SECONDS, kept = 0.0, pool_module.IDLE_SECONDS
             try:
-                pool.retire_idle()
+                pool.tidy()
             finally:
                 pool_module.IDLE_SECONDS = kept
             return short, largest, pool.size

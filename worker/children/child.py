@@ -11,6 +11,7 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 
 from batchtask.outcomes import Lost
+from worker.children.descendants import kill_tree
 from worker.children.frames import (
     Answer,
     Appended,
@@ -22,6 +23,7 @@ from worker.children.frames import (
     Progress,
     Ready,
     Run,
+    TimeShort,
     ToChild,
     encode,
 )
@@ -46,7 +48,11 @@ class Child(asyncio.Protocol):
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ended: asyncio.Future[Answer | Lost] | None = None
         self._report: Report = lambda _: None
+        self._process_runs = True
         self.alive = True
+        self.tasks = 0  #: that it was given so far
+        self.looked_at = asyncio.get_running_loop().time()  #: when somebody last asked how much memory it holds
+        self.worn = False  #: shall run nothing more, although it could
 
     @classmethod
     async def start(cls, context: ForkServerContext, settings: ChildSettings) -> Child:
@@ -74,6 +80,7 @@ class Child(asyncio.Protocol):
             return Lost(detail="the process was gone before it began")
         self._ended = asyncio.get_running_loop().create_future()
         self._report = report
+        self.tasks += 1
         self._send(run)
         return await self._ended
 
@@ -82,14 +89,20 @@ class Child(asyncio.Protocol):
         if self.alive:
             self._send(CancelRun(run.task_id))
 
+    def tell_time_is_short(self, run: Run, *, interrupt: bool) -> None:
+        """Tell the task code that its soft limit has passed; `interrupt` raises in the middle of whatever it does."""
+        if self.alive:
+            self.worn = self.worn or interrupt  # whatever was torn, no other task shall find it
+            self._send(TimeShort(run.task_id, run.fence, interrupt))
+
     def kill(self) -> None:
         """End the process and all it started, at once; a running `run` then returns `Lost`."""
         self.alive = False  # whatever it still answers, it takes no further task
+        if self._process_runs:
+            kill_tree(self.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             # The group is named for the child, which leads it from its first line on; before that there is no group.
             os.killpg(self.pid, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let the process end by itself: it does when the socket closes."""
@@ -113,6 +126,7 @@ class Child(asyncio.Protocol):
     def _process_ended(self) -> None:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._process.sentinel)
+        self._process_runs = False
         self.kill()
         if self._transport is not None:
             loop.call_later(LAST_WORDS_SECONDS, self._transport.abort)

@@ -35,12 +35,15 @@ class ChildContext:
         database_url: str,
         files_dir: Path,
         send: Callable[[FromChild], None],
+        *,
         cancel_wanted: Callable[[], bool],
+        time_is_short: Callable[[], bool] = lambda: False,
     ) -> None:
         self._run = run
         self._database_url = database_url
         self._files_dir = files_dir
         self._cancel_wanted = cancel_wanted
+        self._time_is_short = time_is_short
         self._send = send
         self._reporter = Reporter(send)
         self._handler = _SendingHandler(send)
@@ -82,6 +85,10 @@ class ChildContext:
     def check_cancelled(self) -> None:
         if self._cancel_wanted():
             raise CancelledByRequest
+
+    @property
+    def time_is_short(self) -> bool:
+        return self._time_is_short()
 
     def progress(self, percent: float, text: str = "") -> None:
         text = text[:254].encode("utf-8", "replace").decode()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import traceback
 
-from batchtask.definitions import CancelledByRequest, Registry, TaskFailure
+from batchtask.definitions import CancelledByRequest, Registry, TaskFailure, TimeIsShort
 from batchtask.errors import BatchTaskError
-from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded
+from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded, TimedOut
 from batchtask.payloads import PayloadStore
 from batchtask.retrying import RetryPolicy
+from worker.children.alarm import Alarm
 from worker.children.context import ChildContext
 from worker.children.frames import Answer, Run
 
@@ -16,29 +17,32 @@ from worker.children.frames import Answer, Run
 LONGEST_TEXT = 10_000
 
 
-def execute(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext) -> Answer:
+def execute(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext, alarm: Alarm) -> Answer:
     """Run one task to its end.
 
-    Whatever task code raises becomes `Failed`; only a signal can end the process.
+    Whatever task code raises becomes an outcome, `Failed` in most cases; only a signal can end the process.
     """
     with context:
         try:
-            outcome = _call(registry, payloads, run, context)
+            outcome = _call(registry, payloads, run, context, alarm)
         except CancelledByRequest as stop:
             return Cancelled(response=_text(_told(stop)))
         except (TaskFailure, BatchTaskError) as error:
             return Failed(message=_text(_told(error)), retry=_named(error, registry[run.name].retry))
         except BaseException as error:
+            if isinstance(error, TimeIsShort) and registry[run.name].soft_timeout_seconds:
+                return TimedOut(limit_seconds=registry[run.name].soft_timeout_seconds)
             retry = run.name in registry and _retried(error, registry[run.name].retry)
             return Failed(message=_internal(error), detail=_text(traceback.format_exc()), retry=retry)
     return outcome
 
 
-def _call(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext) -> Answer:
+def _call(registry: Registry, payloads: PayloadStore, run: Run, context: ChildContext, alarm: Alarm) -> Answer:
     definition = registry[run.name]
     given = run.parameters if run.payload_ref is None else payloads.fetch(run.payload_ref)
     parameters = definition.read_parameters(given)
-    answer = definition.function(context, parameters) if definition.takes_parameters else definition.function(context)
+    arguments = (context, parameters) if definition.takes_parameters else (context,)
+    answer = alarm.call(run, definition.function, *arguments)
     match answer:
         case None | str() if definition.is_multi_pass:
             return Passed(response=_text(answer or ""))

@@ -8,11 +8,11 @@ from uuid import UUID
 
 import msgspec
 
-from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded
+from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded, TimedOut
 
 LENGTH_BYTES = 4
 
-Answer = Succeeded | Failed | Cancelled | Snoozed | Passed
+Answer = Succeeded | Failed | Cancelled | Snoozed | Passed | TimedOut
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
@@ -33,6 +33,14 @@ class CancelRun(msgspec.Struct, frozen=True, tag="cancel"):
     """Worker → child: the task you run should stop at its next safe point."""
 
     task_id: UUID
+
+
+class TimeShort(msgspec.Struct, frozen=True, tag="time-short"):
+    """Worker → child: the soft limit of the run has passed."""
+
+    task_id: UUID
+    fence: int
+    interrupt: bool  #: raise `TimeIsShort`, and not only answer when asked
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
@@ -68,7 +76,7 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
     outcome: Answer
 
 
-ToChild = Run | CancelRun
+ToChild = Run | CancelRun | TimeShort
 FromChild = Ready | Progress | LogLine | Appended | Done
 
 _encoder = msgspec.msgpack.Encoder()

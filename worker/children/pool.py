@@ -1,4 +1,4 @@
-"""The warm children of a worker: handed out one task at a time, started on demand, replaced when they die."""
+"""The warm children of a worker: one task at a time in each, started on demand, replaced when dead or worn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections import deque
 from multiprocessing.context import ForkServerContext
 
 from worker.children.child import Child
+from worker.children.memory import holds_more
 from worker.children.process import ChildSettings
 
 logger = logging.getLogger(__name__)
@@ -18,6 +19,8 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 0.02
 #: A child that had nothing to do for this long goes, down to the warm ones.
 IDLE_SECONDS = 60.0
+#: After a task a child's memory is looked at, but no more often: a look costs as much as half a no-op task.
+LOOK_SECONDS = 1.0
 #: Pause before a child that could not start is tried again.
 START_PAUSE_SECONDS = 1.0
 
@@ -29,10 +32,16 @@ class ChildPool:
         settings: For the children.
         warm: Children that are kept although nothing runs.
         largest: Most children at a time.
+        child_tasks: A child is replaced after so many; 0 = never.
+        child_memory_mb: A child that holds more than this after a task is replaced; 0 = never.
     """
 
-    def __init__(self, settings: ChildSettings, *, warm: int, largest: int) -> None:
+    def __init__(
+        self, settings: ChildSettings, *, warm: int, largest: int, child_tasks: int = 0, child_memory_mb: int = 0
+    ) -> None:
         self._settings = settings
+        self._child_tasks = child_tasks
+        self._child_memory_mb = child_memory_mb
         self._warm = min(warm, largest)
         self._largest = largest
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
@@ -42,11 +51,12 @@ class ChildPool:
         self._waiting: deque[asyncio.Future[Child]] = deque()
         self._released_at = 0.0
         self._growth: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
+        self._closed = False
 
     async def start(self) -> None:
         """Start the warm children."""
-        for child in await asyncio.gather(*(self._start_child() for _ in range(self._warm))):
-            self.release(child)
+        await self._warm_up()
 
     @property
     def size(self) -> int:
@@ -66,10 +76,14 @@ class ChildPool:
         return await waiting
 
     def release(self, child: Child) -> None:
-        """Give a child back; one that died is forgotten."""
+        """Give a child back; one that died or is worn out is replaced."""
         self._released_at = asyncio.get_running_loop().time()
         if not child.alive:
             self._count -= 1
+            self._keep_warm()
+            return
+        if self._closed or self._worn(child):
+            self._let_go(child)
             return
         while self._waiting:
             waiting = self._waiting.popleft()
@@ -78,20 +92,47 @@ class ChildPool:
                 return
         self._idle.append((child, asyncio.get_running_loop().time()))
 
-    def retire_idle(self) -> None:
-        """Let children go that nobody needed for a while."""
+    def tidy(self) -> None:
+        """Let children go that nobody needed for a while, and replace those that died meanwhile."""
+        for child, since in [one for one in self._idle if not one[0].alive]:
+            self._idle.remove((child, since))
+            self._count -= 1
         before = asyncio.get_running_loop().time() - IDLE_SECONDS
         while self._count > self._warm and self._idle and self._idle[0][1] < before:
-            child, _ = self._idle.popleft()
-            self._count -= 1
-            child.close()
+            self._let_go(self._idle.popleft()[0])
+        self._keep_warm()
 
     def close(self) -> None:
-        """Let all idle children end."""
+        """Let all idle children end, and those that are given back."""
+        self._closed = True
         while self._idle:
-            child, _ = self._idle.popleft()
-            self._count -= 1
-            child.close()
+            self._let_go(self._idle.popleft()[0])
+
+    def _worn(self, child: Child) -> bool:
+        if child.worn or 0 < self._child_tasks <= child.tasks:
+            return True
+        now = asyncio.get_running_loop().time()
+        if not self._child_memory_mb or now - child.looked_at < LOOK_SECONDS:
+            return False
+        child.looked_at = now
+        return holds_more(child.pid, self._child_memory_mb)
+
+    def _let_go(self, child: Child) -> None:
+        self._count -= 1
+        child.close()
+        self._keep_warm()
+
+    def _keep_warm(self) -> None:
+        if self._count < self._warm and self._warming is None and not self._closed:
+            self._warming = asyncio.create_task(self._warm_up())
+
+    async def _warm_up(self) -> None:
+        try:
+            missing = self._warm - self._count
+            for child in await asyncio.gather(*(self._start_child() for _ in range(missing))):
+                self.release(child)
+        finally:
+            self._warming = None
 
     async def _grow(self) -> None:
         """While tasks wait and nothing comes free, start a child for each of them."""

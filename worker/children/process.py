@@ -1,11 +1,12 @@
 """The child's side: takes one task after the other from the socket and runs it in the main thread.
 
 A second thread listens, so that a wish to cancel arrives while task code runs, and so that the child and whatever
-it started die at once when the worker does.
+it started die at once when the worker does. What a task starts ends with the task, however that ends.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import signal
@@ -14,11 +15,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from batchtask.payloads import PayloadStore
+from worker.children.alarm import Alarm
 from worker.children.context import ChildContext
+from worker.children.descendants import adopt_orphans, kill_descendants
 from worker.children.execution import execute
-from worker.children.frames import CancelRun, Done, FrameReader, FromChild, Ready, Run, ToChild, encode
+from worker.children.frames import CancelRun, Done, FrameReader, FromChild, Ready, Run, TimeShort, ToChild, encode
 
 
 @dataclass(frozen=True)
@@ -33,32 +37,60 @@ class ChildSettings:
 def main(link: socket.socket, settings: ChildSettings) -> None:
     """Serve tasks until the worker closes the socket."""
     os.setsid()  # a group of its own, so that a kill reaches what task code started
+    adopt_orphans()  # and what left the group
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the worker, which then drains
     from worker.children.preload import registry  # noqa: PLC0415 - the fork server has it loaded, nobody else should
 
     payloads = PayloadStore(settings.payload_url)
     runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
-    cancelled = _Cancelled()
-    threading.Thread(target=_listen, args=(link, runs, cancelled), daemon=True).start()
+    alarm = Alarm()
+    told = _Told(alarm)
+    threading.Thread(target=_listen, args=(link, runs, told), daemon=True).start()
     send = _sender(link)
     send(Ready(os.getpid()))
     while True:
         run = runs.get()
-        context = ChildContext(run, settings.database_url, settings.files_dir, send, cancelled.wish_for(run))
-        send(Done(execute(registry, payloads, run, context)))
+        context = ChildContext(
+            run,
+            settings.database_url,
+            settings.files_dir,
+            send,
+            cancel_wanted=lambda run=run: told.cancelled == run.task_id,  # type: ignore[misc]
+            time_is_short=lambda run=run: told.short is run,  # type: ignore[misc]
+        )
+        outcome = execute(registry, payloads, run, context, alarm)
+        told.run = None
+        _end_what_it_started()
+        send(Done(outcome))
 
 
-class _Cancelled:
-    """Which run somebody asked to stop; a wish for an earlier run means nothing to the present one."""
+class _Told:
+    """What the worker has told about the present run; what it told about an earlier one means nothing any more."""
 
-    def __init__(self) -> None:
-        self._task_id: object = None
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        self.run: Run | None = None
+        self.cancelled: UUID | None = None
+        self.short: Run | None = None
 
-    def ask(self, cancel: CancelRun) -> None:
-        self._task_id = cancel.task_id
+    def heed(self, frame: CancelRun | TimeShort) -> None:
+        if isinstance(frame, CancelRun):
+            self.cancelled = frame.task_id  # it may come before its run
+            return
+        run = self.run
+        if run is not None and (run.task_id, run.fence) == (frame.task_id, frame.fence):
+            self.short = run
+            if frame.interrupt:
+                self._alarm.ring(run, over=lambda: self.run is not run)
 
-    def wish_for(self, run: Run) -> Callable[[], bool]:
-        return lambda: self._task_id == run.task_id
+
+def _end_what_it_started() -> None:
+    """Kill the processes that a task has left behind. Nearly always there are none, as one system call tells."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                kill_descendants(os.getpid())
+                os.waitpid(-1, 0)
 
 
 def _sender(link: socket.socket) -> Callable[[FromChild], None]:
@@ -72,16 +104,18 @@ def _sender(link: socket.socket) -> Callable[[FromChild], None]:
     return send
 
 
-def _listen(link: socket.socket, runs: queue.SimpleQueue[Run], cancelled: _Cancelled) -> None:
+def _listen(link: socket.socket, runs: queue.SimpleQueue[Run], told: _Told) -> None:
     reader = FrameReader(ToChild)
     try:
         while data := link.recv(65536):
             for frame in reader.feed(data):
                 if isinstance(frame, Run):
+                    told.run = frame
                     runs.put(frame)
                 else:
-                    cancelled.ask(frame)
+                    told.heed(frame)
     except OSError:
         pass
     # The worker is gone: nobody can record what happens from here on.
+    kill_descendants(os.getpid())
     os.killpg(0, signal.SIGKILL)
