@@ -22,8 +22,9 @@ from batchtask.store import Append, insert_events, select_events
 from batchtask.tables import turn as turn_table
 from batchtask.task_state import Phase, fold
 
-#: While another run goes on, its end is looked for again after this pause. A guess.
-LOOK_AGAIN_SECONDS = 2.0
+#: While another run goes on, its end is looked for again after a share of the time it has taken so far: every look is
+#: two events for each task that waits, so a run of hours must not be looked at every second. Guesses.
+LOOK_AGAIN_SHARE, SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.1, 2.0, 300.0
 _REPORTS = (ProgressReported, HeartbeatRecorded, CancelNoticed)
 
 
@@ -96,11 +97,15 @@ class Turn:
         state = fold(history)
         assert state is not None
         if state.phase is Phase.RUNNING and state.fence == last.fence:
-            return at + timedelta(seconds=LOOK_AGAIN_SECONDS)
+            return at + timedelta(seconds=_look_again_seconds((at - started.occurred_at).total_seconds()))
         return max(
             started.occurred_at + timedelta(seconds=self._distance.start_to_start_seconds),
             _ended_at(history, started.version) + timedelta(seconds=self._distance.end_to_start_seconds),
         )
+
+
+def _look_again_seconds(has_run_seconds: float) -> float:
+    return min(max(has_run_seconds * LOOK_AGAIN_SHARE, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
 
 
 def _starts(event: RecordedEvent, fence: int) -> bool:

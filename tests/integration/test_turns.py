@@ -21,7 +21,7 @@ from batchtask.task_state import Phase
 from tests.desks import BEGAN, Desks, claim_request, command, kinds, somebody_decides
 from worker.journal import Answer, Journal
 from worker.lease import Lease, Refused
-from worker.turns import LOOK_AGAIN_SECONDS, Distance
+from worker.turns import LONGEST_LOOK_SECONDS, SHORTEST_LOOK_SECONDS, Distance
 
 NEVER_OVERLAP = Distance(0.001, 0)
 
@@ -81,14 +81,16 @@ def name() -> Iterator[str]:
     yield f"turn-{new_task_id()}"
 
 
-def test_while_one_runs_the_next_one_looks_again_soon(store: EventStore, name: str) -> None:
+def test_while_one_runs_the_next_one_looks_again_after_a_share_of_its_time(store: EventStore, name: str) -> None:
     office = Office(store, name, NEVER_OVERLAP)
     first, second = office.command(), office.command()
     lease = office.granted(first)
 
-    assert office.deferred(second) == LOOK_AGAIN_SECONDS
-    office.clock.pass_seconds(3600)
-    assert office.deferred(second) == LOOK_AGAIN_SECONDS
+    pauses = []
+    for seconds in (0, 100, 900, 1_000_000):
+        office.clock.pass_seconds(seconds)
+        pauses.append(office.deferred(second))
+    assert pauses == [SHORTEST_LOOK_SECONDS, 10, 100, LONGEST_LOOK_SECONDS]
 
     office.finish(lease)
     assert office.granted(second).attempt == 1
@@ -146,7 +148,7 @@ def test_a_turn_is_not_held_by_an_attempt_that_is_gone(end: str, store: EventSto
         office.record(lease, Lost())
 
     assert office.granted(second)
-    assert office.deferred(first) == LOOK_AGAIN_SECONDS
+    assert office.deferred(first) == SHORTEST_LOOK_SECONDS
 
 
 def test_whoever_takes_a_dead_attempt_over_records_its_loss_and_waits_for_its_turn(
