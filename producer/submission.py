@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from batchtask import envelope
-from batchtask.definitions import Registry, TaskDefinition
+from batchtask.definitions import Registry
 from batchtask.errors import InvalidParameters, MessageError, PublishError
 from batchtask.identifiers import TaskId
 from batchtask.messages import CancelTask, SubmitTask
+from batchtask.parameters import checked_parameters, require_storable
 from batchtask.payloads import LARGEST_MESSAGE_BYTES, PayloadStore
 from batchtask.publishing import Message, Publishes, publish_all
 from batchtask.topology import CANCEL_KEY, COMMANDS, LATER_KEY, SUBMIT_KEY
@@ -106,7 +107,7 @@ class Preparer:
             PayloadUnwritable: Over 64 KiB, and the payload store cannot be written.
         """
         definition = self._registry[request.name]
-        parameters = _checked_parameters(definition, request)
+        parameters = checked_parameters(definition, request.parameters)
         now = datetime.now(UTC)
         wanted = SubmitTask(
             task_id=request.task_id,
@@ -147,19 +148,6 @@ def cancellation(task_id: TaskId, *, requested_by: int = 0, reason: str = "", fo
     return Submission(command.id, envelope.encode_command(command, source=SOURCE), "CancelTask", CANCEL_KEY)
 
 
-def _checked_parameters(definition: TaskDefinition, request: TaskRequest) -> dict[str, Any]:
-    """Return the parameters as a worker will read them, which is what must fit."""
-    try:
-        encoded = msgspec.json.encode(dict(request.parameters))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidParameters(request.name, f"not expressible as JSON: {error}") from error
-    parameters = msgspec.json.decode(encoded, type=dict[str, Any])
-    definition.check_parameters(parameters)
-    _require_portable(request.name, parameters)
-    _require_storable(InvalidParameters, request.name, parameters)
-    return parameters
-
-
 AnyCommand = TypeVar("AnyCommand", SubmitTask, CancelTask)
 _INTEGER_BITS = {"owner": 32, "requested_by": 32, "details_table": 16, "details_record": 32}
 
@@ -170,7 +158,7 @@ def _as_read(
     """Return a command as its readers will see it; refuse here what they would refuse later, or cannot keep."""
     fields = msgspec.structs.asdict(command)
     _require_integers(refusal, name, fields)
-    _require_storable(refusal, name, fields)
+    require_storable(refusal, name, fields)
     try:
         body = envelope.encode_command(command, source=SOURCE, traceparent=traceparent)
         read = envelope.decode_command(body).command
@@ -190,30 +178,3 @@ def _require_integers(refusal: type[InvalidParameters], name: str, fields: Mappi
         value, least, most = fields.get(field_name), -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
         if value is not None and not (type(value) is int and least <= value <= most):
             raise refusal(name, f"`{field_name}` must be a whole number from {least} to {most}, not {value!r}")
-
-
-def _require_storable(refusal: type[InvalidParameters], name: str, fields: Mapping[str, Any]) -> None:
-    """Refuse text that PostgreSQL does not store, before a worker has done the work."""
-    for field_name, value in fields.items():
-        if _holds_nul(value):
-            raise refusal(name, f"`{field_name}` holds a NUL character, which a database cannot keep")
-
-
-def _require_portable(name: str, parameters: Mapping[str, Any]) -> None:
-    """Refuse numbers that the way from a worker to its child does not carry: over 64 bits."""
-    try:
-        msgspec.msgpack.encode(parameters)
-    except OverflowError as error:
-        raise InvalidParameters(name, str(error)) from error
-
-
-def _holds_nul(value: object) -> bool:
-    match value:
-        case str():
-            return "\0" in value
-        case dict():
-            return any(_holds_nul(key) or _holds_nul(inner) for key, inner in value.items())
-        case list():
-            return any(map(_holds_nul, value))
-        case _:
-            return False

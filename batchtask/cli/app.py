@@ -1,4 +1,4 @@
-"""All commands in one table; what they do is in `parts`, `tasks`, `schedules` and `checks`."""
+"""All commands in one table; what they do is in the modules beside this."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from batchtask.cli import checks, parts, schedules, tasks
+from batchtask.cli import care, checks, dead, parts, schedules, tasks
 from batchtask.cli.exits import Exit
 from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound
 
@@ -32,7 +32,8 @@ app.add_typer(schedules.commands, rich_help_panel=TASKS)
 app.command(rich_help_panel=CARE)(checks.migrate)
 app.command(rich_help_panel=CARE)(checks.doctor)
 app.command(rich_help_panel=CARE)(checks.topology)
-app.command(rich_help_panel=CARE)(checks.dead)
+app.command(rich_help_panel=CARE)(care.reconcile)
+app.add_typer(dead.commands, rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(checks.rebuild)
 
 

@@ -1,4 +1,4 @@
-"""Commands that look after the system: migrate, doctor, topology, dead, rebuild."""
+"""Commands that look after the system: migrate, doctor, topology, rebuild."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from batchtask.cli import render
-from batchtask.cli.context import AsJson, database, out, print_json, queries
+from batchtask.cli.context import AsJson, database, out, print_json
 from batchtask.cli.exits import Exit
 from batchtask.errors import BatchTaskError, BrokerUnavailable
 from batchtask.settings import Settings
@@ -51,19 +51,6 @@ def topology(as_json: AsJson = False) -> None:
         print_json(TOPOLOGY)
     else:
         out.print(render.topology(TOPOLOGY))
-
-
-def dead(
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1, max=100_000)] = 100,
-    as_json: AsJson = False,
-) -> None:
-    """Show messages that were set aside, and why."""
-    with queries() as found:
-        letters = found.dead_letters(limit)
-    if as_json:
-        print_json(letters)
-    else:
-        out.print(render.dead_letters(letters))
 
 
 def rebuild(as_json: AsJson = False) -> None:

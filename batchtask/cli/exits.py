@@ -11,3 +11,4 @@ class Exit(enum.IntEnum):
     CANNOT_RUN = 2  #: wrong usage, wrong settings, or a server that cannot be used
     NOT_FOUND = 3  #: no such task
     NOT_IN_TIME = 4  #: with --timeout: still not finished
+    DRIFT = 5  #: reconcile: something was wrong, and was repaired but for a dry run

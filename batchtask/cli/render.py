@@ -44,11 +44,11 @@ def tasks(rows: Sequence[TaskRow]) -> RenderableType:
     """Tasks as a table, one line each."""
     if not rows:
         return "No tasks."
-    table = _table("No.", "State", "Task", "Description", "Progress", "Submitted", "Response")
+    table = new_table("No.", "State", "Task", "Description", "Progress", "Submitted", "Response")
     for row in rows:
         table.add_row(
             str(row.batchtask_id),
-            _state(row.state),
+            state_mark(row.state),
             row.name,
             escape(row.description),
             f"{row.progresspercent} %",
@@ -65,7 +65,7 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
     facts = {
         "task": f"{row.name}  [dim]{row.task_id}, number {row.batchtask_id}[/]",
         "description": escape(row.description),
-        "state": _state(row.state),
+        "state": state_mark(row.state),
         "progress": escape(f"{row.progresspercent} % {row.progressdescription}"),
         "response": escape(row.response),
         "file": escape(row.filename or ""),
@@ -77,12 +77,12 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
     for label, text in facts.items():
         if text:
             table.add_row(label, text)
-    return Group(table, *(_line(line) for line in lines))
+    return Group(table, *(log_line(line) for line in lines))
 
 
 def history(events: Sequence[RecordedEvent]) -> RenderableType:
     """The events of one task as a table."""
-    table = _table("#", "Time", "Event", "What")
+    table = new_table("#", "Time", "Event", "What")
     for event in events:
         fields = msgspec.to_builtins(event.body)
         what = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in fields.items())
@@ -96,7 +96,7 @@ def dead_letters(letters: Sequence[DeadLetter]) -> RenderableType:
     """What was set aside, as a table."""
     if not letters:
         return "Nothing was set aside."
-    table = _table("No.", "Arrived", "Queue", "Task", "Reason")
+    table = new_table("No.", "Arrived", "Queue", "Task", "Reason")
     for letter in letters:
         table.add_row(
             str(letter.id),
@@ -112,7 +112,7 @@ def schedules(rows: Sequence[Schedule]) -> RenderableType:
     """Schedules as a table, one line each."""
     if not rows:
         return "No schedules."
-    table = _table("Name", "Ticks", "Task", "Next run", "Last run", "Note")
+    table = new_table("Name", "Ticks", "Task", "Next run", "Last run", "Note")
     for row in rows:
         table.add_row(
             escape(row.name),
@@ -129,12 +129,12 @@ def _last_run(row: Schedule) -> str:
     if row.last_at is None:
         return "never"
     which = "" if row.last_batchtask_id is None else f" [dim]No. {row.last_batchtask_id}[/]"
-    return f"{clock(row.last_at)}{which}" + ("" if row.last_state is None else f" {_state(row.last_state)}")
+    return f"{clock(row.last_at)}{which}" + ("" if row.last_state is None else f" {state_mark(row.last_state)}")
 
 
 def topology(declared: Topology) -> RenderableType:
     """Exchanges, queues and bindings."""
-    table = _table("Queue", "Bound to", "Arguments")
+    table = new_table("Queue", "Bound to", "Arguments")
     for queue in declared.queues:
         bindings = "\n".join(f"{binding.exchange} ← {binding.routing_key or '*'}" for binding in queue.bindings)
         arguments = "\n".join(f"{name} = {value}" for name, value in queue.arguments.items())
@@ -151,14 +151,14 @@ def findings(rows: Iterable[tuple[str, bool, str]]) -> RenderableType:
     return table
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _state(state: State) -> str:
+def state_mark(state: State) -> str:
     mark, style = STATE_STYLES[state]
     return f"[{style}]{mark} {state.name}[/]"
 
@@ -168,6 +168,6 @@ def clock(at: datetime, *, seconds: bool = False) -> str:
     return at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f" if seconds else "%Y-%m-%d %H:%M")
 
 
-def _line(line: LoggedLine) -> str:
+def log_line(line: LoggedLine) -> str:
     style = "red" if line.level >= logging.ERROR else "yellow" if line.level >= logging.WARNING else "dim"
     return f"[{style}]{clock(line.logged_at, seconds=True)} {escape(line.text)}[/]"
