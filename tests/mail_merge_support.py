@@ -9,13 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from lxml import etree
 from sqlalchemy import Connection, create_engine
 
 from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
-from worker.tasks.mail_merge.letters import write_letters
+from worker.tasks.mail_merge.letters import Letters
 from worker.tasks.mail_merge.template import Layout, compile_template
 from worker.tasks.mail_merge.variables_in_text import Rules
 
@@ -122,8 +123,14 @@ def merge(
     rules = Rules(known=NAMES, unknown=unknown, case_sensitive=case_sensitive)
     compiled = compile_template(template, rules, layout or Layout())
     target = template.with_name("merged.docx")
-    write_letters(target, compiled, (defaultdict(str, values) for values in recipients))
+    letters = Letters(compiled)
+    entries = [letters.render(defaultdict(str, values)) for values in recipients]
+    letters.write(target, lambda: entries)
     return Merged(target)
+
+
+class KilledError(BaseException):
+    """The process dies here: nothing of the task's code catches it."""
 
 
 @dataclass
@@ -139,6 +146,8 @@ class FakeContext:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("tests.task"))
     reports: list[tuple[float, str]] = field(default_factory=list)
     looks: int = 0
+    killed_after: int | None = None  #: safe points to pass before the process dies
+    checkpoint: dict[str, Any] | None = None
 
     @property
     def cancel_requested(self) -> bool:
@@ -146,11 +155,16 @@ class FakeContext:
 
     def check_cancelled(self) -> None:
         self.looks += 1
+        if self.killed_after is not None and self.looks > self.killed_after:
+            raise KilledError
         if self.cancel_requested:
             raise CancelledByRequest
 
     def progress(self, percent: float, text: str = "") -> None:
         self.reports.append((percent, text))
+
+    def save_checkpoint(self, data: Mapping[str, Any]) -> None:
+        self.checkpoint = dict(data)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:

@@ -218,7 +218,7 @@ def test_a_full_disk_is_told_and_the_older_result_stays(
     def no_space(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(letters.LettersFile, "close", no_space)
+    monkeypatch.setattr(letters.Letters, "write", no_space)
     with pytest.raises(TaskFailure, match="is full: make room"):
         letters_of(context, paragraph("x"), selection_id=crm.newsletter_selection_id, file_name="result.docx")
     assert older.read_bytes() == b"older"

@@ -12,7 +12,9 @@ from typing import Literal
 import msgspec
 
 from batchtask.definitions import TaskContext, task
+from batchtask.errors import StoreUnavailable
 from batchtask.outcomes import Outcome
+from batchtask.retrying import RetryPolicy
 
 
 class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,9 +54,16 @@ class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     blank_lines: Literal["remove", "keep"] = "remove"  #: lines of which only empty variables are left
 
 
-@task("mail-merge", timeout=1500, description="Write one letter to each recipient of a selection")
+# The limit lets the message be held, so that a dead worker is noticed at once. Letters may take longer: every attempt
+# goes on where the one before was stopped. The PDF of all of them must be made within one.
+@task(
+    "mail-merge",
+    timeout=1500,
+    retry=RetryPolicy(attempts=5, time_limit_attempts=3, retry_on=(StoreUnavailable,)),
+    description="Write one letter to each recipient of a selection",
+)
 def mail_merge(context: TaskContext, parameters: MailMerge) -> Outcome:
-    """Write one letter to each recipient, all into one file. A repeated run writes the file anew."""
+    """Write one letter to each recipient, all into one file. A later attempt goes on behind the last letter."""
     from worker.tasks.mail_merge.run import run  # noqa: PLC0415 - lxml and SQLAlchemy are the worker's own
 
     return run(context, parameters)

@@ -24,7 +24,6 @@ class Letter:
     """What the slots may ask about the letter that is being written."""
 
     index: int  #: from 0
-    is_last: bool
     values: Mapping[str, str]  #: by variable name
     parts: Mapping[str, str] = field(default_factory=dict)  #: relationship id of each header and footer
     copy: int = 0  #: of a header or footer, from 1: ids in it are counted by copies, not by letters
@@ -145,12 +144,12 @@ class Boundary:
 
 @dataclass(frozen=True, kw_only=True)
 class SectionBreak:
-    """The section's properties at the end of a letter; the last letter's stand at the end of the document."""
+    """The section's properties at the end of a letter; whoever writes the document moves the last letter's."""
 
     pieces: list[Piece]
 
     def render(self, letter: Letter) -> bytes:
-        return b"" if letter.is_last else render(self.pieces, letter)
+        return render(self.pieces, letter)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -185,6 +185,11 @@ class Recipient:
     reason: str  #: a key of `REASONS`, or "" for one who gets a letter
 
     @property
+    def identity(self) -> tuple[int, int]:
+        """Company and person, by number; 0 for none. The query gives each pair once."""
+        return self.row["contact_id"], self.row["person_id"]
+
+    @property
     def label(self) -> str:
         """Name the recipient in the log."""
         row = self.row

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import errno
-import os
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from datetime import datetime
 from pathlib import Path, PurePath
 
 from sqlalchemy import Connection, select
 
 from batchtask import crm7
+from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
 from batchtask.outcomes import Outcome, Succeeded
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.addresses import Country
+from worker.tasks.mail_merge.drafts import Entry
 from worker.tasks.mail_merge.languages import Language, find_language, known_languages
-from worker.tasks.mail_merge.letters import Values, write_letters
+from worker.tasks.mail_merge.letters import Letters
 from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
 from worker.tasks.mail_merge.pdf import convert, require_converter
 from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
@@ -34,33 +32,40 @@ from worker.tasks.mail_merge.sender import (
 from worker.tasks.mail_merge.template import Layout, Template, compile_template
 from worker.tasks.mail_merge.variables import KnownNames, Merge, Variables
 from worker.tasks.mail_merge.variables_in_text import Rules
+from worker.tasks.mail_merge.work import Work, working
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _PDF_STARTS_AT = 50.0  # per cent; a guess: LibreOffice takes far longer than the merge, and tells nothing
 
 
 def run(context: TaskContext, parameters: MailMerge) -> Outcome:
-    """Merge and say what came of it; nothing is written unless all of it is.
+    """Merge and say what came of it. After a kill the next attempt goes on behind the last letter.
 
     Raises:
         TaskFailure: Something a user can mend; the sentence says what.
+        StoreUnavailable: The database went away; a later attempt goes on.
     """
     language = check(parameters)
     converter = require_converter() if parameters.output == "pdf" else ""
+    target = context.result_path(_file_name(parameters, context))
     context.progress(0, "Reading the template")
-    with context.connect() as connection:
-        template = _compile(connection, parameters)
-        letters = _Letters(context, connection, parameters, template, language)
-        target = context.result_path(letters.file_name)
-        with _new_file(target) as part:
-            write_letters(part, template, letters)
-            letters.require_some()
+    with database_errors(), context.connect() as connection:
+        path = _template_path(connection, parameters)
+        template = _compile(path, parameters)
+        with _disk_errors(target), working(context, path) as work, database_errors():
+            merge = _Merge(context, connection, parameters, template, language=language, work=work)
+            merge.write_letters()
+            merge.require_some()
             # Nothing was written; LibreOffice takes minutes, and an open transaction would hold back vacuum.
             connection.rollback()
+            document = work.folder / "letters.docx"
+            merge.letters.write(document, merge.entries)
             if converter:
-                _make_pdf(converter, part, context)
-    _warn_about_lists(context, template, letters.written)
-    return Succeeded(response=letters.summary(), file_name=str(target))
+                context.progress(_PDF_STARTS_AT, "Making the PDF")
+                document = convert(converter, document, work.folder, context)
+            work.publish(document, target)
+    _warn_about_lists(context, template, merge.letters.count)
+    return Succeeded(response=merge.summary(), file_name=str(target))
 
 
 def check(parameters: MailMerge) -> Language:
@@ -81,14 +86,14 @@ def check(parameters: MailMerge) -> Language:
     return language
 
 
-def _compile(connection: Connection, parameters: MailMerge) -> Template:
+def _compile(path: Path, parameters: MailMerge) -> Template:
     rules = Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
     layout = Layout(
         drop_blank_lines=parameters.blank_lines == "remove",
         on_odd_page=parameters.start_on_odd_page,
         for_libreoffice=parameters.output == "pdf",
     )
-    return compile_template(_template_path(connection, parameters), rules, layout)
+    return compile_template(path, rules, layout)
 
 
 def _template_path(connection: Connection, parameters: MailMerge) -> Path:
@@ -103,8 +108,8 @@ def _template_path(connection: Connection, parameters: MailMerge) -> Path:
     return Path(parameters.template_folder, *file_name.replace("\\", "/").split("/"))
 
 
-class _Letters:
-    """The values of each letter as an iterator, and the account of who got one and who did not."""
+class _Merge:
+    """Who gets a letter and who does not, in this attempt and those before it."""
 
     def __init__(
         self,
@@ -112,32 +117,61 @@ class _Letters:
         connection: Connection,
         parameters: MailMerge,
         template: Template,
+        *,
         language: Language,
+        work: Work,
     ) -> None:
         selection = _selection(connection, parameters)
         self._context = context
         self._connection = connection
         self._countries = load_countries(connection)
         self._choice = _choice(parameters, selection)
-        self.file_name = _file_name(parameters, context)
+        self._work = work
         self._merge = self._shared(parameters, selection, language)
         self._variables = Variables(self._merge, template.names)
         self._share = _PDF_STARTS_AT if parameters.output == "pdf" else 100.0
-        self.written = 0
-        self.left_out: Counter[str] = Counter()
+        self.letters = Letters(template)
+        self._left_out: Counter[str] = Counter()
+        self._settled: Counter[tuple[int, int]] = Counter()  #: recipients that earlier attempts were done with
 
-    def __iter__(self) -> Iterator[Values]:
+    def write_letters(self) -> None:
+        """Write to everybody who is not settled yet."""
+        self._restore()
         found = find_recipients(self._connection, self._choice, self._variables.lookups, self._countries)
         # Closed even when the merge stops half-way, for the server keeps a cursor open.
         with closing(found):
             for seen, recipient in enumerate(found, 1):
                 self._context.check_cancelled()
-                if recipient.reason:
-                    self._leave_out(recipient)
-                    continue
-                self.written += 1
-                yield self._variables.of(recipient, self.written)
-                self._report(seen, recipient.total)
+                if not self._is_settled(recipient):
+                    self._settle(recipient)
+                    self._report(seen, recipient.total)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield all letters in order."""
+        return (entry for entry in self._work.entries() if not entry.reason)
+
+    def _restore(self) -> None:
+        for entry in self._work.entries():
+            self._settled[entry.contact_id, entry.person_id] += 1
+            if entry.reason:
+                self._left_out[entry.reason] += 1
+            else:
+                self.letters.restore(entry)
+        if self.letters.count:
+            self._context.log.info("going on behind letter %d", self.letters.count, extra={"action": "resumed"})
+
+    def _is_settled(self, recipient: Recipient) -> bool:
+        """By who it is, not by place: the selection may have changed since the earlier attempt."""
+        settled = self._settled[recipient.identity] > 0
+        self._settled[recipient.identity] -= settled
+        return settled
+
+    def _settle(self, recipient: Recipient) -> None:
+        if recipient.reason:
+            self._leave_out(recipient)
+            return
+        values = self._variables.of(recipient, self.letters.count + 1)
+        self._work.add(self.letters.render(values, *recipient.identity))
 
     def require_some(self) -> None:
         """Refuse to make a document without letters.
@@ -145,28 +179,30 @@ class _Letters:
         Raises:
             TaskFailure: Nobody is left; says why.
         """
-        if self.written:
+        if self.letters.count:
             return
-        if not self.left_out:
+        if not self._left_out:
             raise TaskFailure(f"{self._whom()} has no members: there is nobody to write to.")
-        raise TaskFailure(f"Nobody is left to write to: {self._reasons()} of {self.left_out.total()} recipients.")
+        raise TaskFailure(f"Nobody is left to write to: {self._reasons()} of {self._left_out.total()} recipients.")
 
     def summary(self) -> str:
-        letters = "1 letter" if self.written == 1 else f"{self.written} letters"
-        return f"{letters}; {self.left_out.total()} left out: {self._reasons()}" if self.left_out else letters
+        count = self.letters.count
+        letters = "1 letter" if count == 1 else f"{count} letters"
+        return f"{letters}; {self._left_out.total()} left out: {self._reasons()}" if self._left_out else letters
 
     def _leave_out(self, recipient: Recipient) -> None:
-        self.left_out[recipient.reason] += 1
+        self._work.add(Entry(*recipient.identity, reason=recipient.reason))
+        self._left_out[recipient.reason] += 1
         reason = REASONS[recipient.reason]
         self._context.log.info("left out: %s: %s", recipient.label, reason, extra={"action": "left out"})
 
     def _report(self, seen: int, total: int) -> None:
-        self._context.progress(
-            self._share * seen / total, f"Letter {self.written} of {total - self.left_out.total()}"
-        )
+        if self.letters.count:
+            letters = total - self._left_out.total()
+            self._context.progress(self._share * seen / total, f"Letter {self.letters.count} of {letters}")
 
     def _reasons(self) -> str:
-        return ", ".join(f"{count} {REASONS[reason]}" for reason, count in self.left_out.most_common())
+        return ", ".join(f"{count} {REASONS[reason]}" for reason, count in self._left_out.most_common())
 
     def _whom(self) -> str:
         name = self._merge.selection_name
@@ -175,7 +211,7 @@ class _Letters:
     def _shared(self, parameters: MailMerge, selection: SelectionRow | None, language: Language) -> Merge:
         sender = load_sender(self._connection, parameters.sender_id or self._context.owner)
         own_country = self._countries.get(sender.country_id, Country())
-        now = datetime.now().astimezone()
+        now = self._work.began_at
         if day := parameters.letter_date:
             now = now.replace(year=day.year, month=day.month, day=day.day)
         return Merge(
@@ -186,7 +222,7 @@ class _Letters:
             language=language,
             now=now,
             selection_name=selection.name if selection else "",
-            file_name=self.file_name,
+            file_name=_file_name(parameters, self._context),
         )
 
 
@@ -229,48 +265,22 @@ def _file_name(parameters: MailMerge, context: TaskContext) -> str:
 
 
 @contextmanager
-def _new_file(target: Path) -> Iterator[Path]:
-    """Give a path to write to; the file takes its real name only when it is whole and on disk.
+def _disk_errors(target: Path) -> Iterator[None]:
+    """Tell in words that the folder cannot be written.
 
     Raises:
         TaskFailure: The disk is full, or the folder cannot be written.
     """
-    part = target.with_name(f"{target.name}.part")
     try:
-        yield part
-        _flush(part)
-        part.replace(target)
-        _flush(target.parent)
+        yield
     except OSError as error:
         raise _disk_failure(target, error) from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _disk_failure(target: Path, error: OSError) -> TaskFailure:
     if error.errno in _DISK_FULL:
         return TaskFailure(f"The disk that holds {target.parent} is full: make room, then start the merge again.")
     return TaskFailure(f"The result cannot be written to {target.parent}: {error.strerror or error}.")
-
-
-def _make_pdf(converter: str, part: Path, context: TaskContext) -> None:
-    """Put a PDF in the document's place."""
-    context.progress(_PDF_STARTS_AT, "Making the PDF")
-    folder = Path(tempfile.mkdtemp(prefix=f".{part.name}-", dir=part.parent))
-    try:
-        document = folder / "letters.docx"
-        part.replace(document)
-        convert(converter, document, folder, context).replace(part)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _warn_about_lists(context: TaskContext, template: Template, letters: int) -> None:

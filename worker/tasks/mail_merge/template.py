@@ -46,7 +46,8 @@ class Template:
     package: Package
     opening: list[Piece]  #: of the document, up to the body's first block
     letter: list[Piece]
-    closing: list[Piece]  #: the last letter's section, and the ends of body and document
+    section: list[Piece]  #: its properties, which are in `letter`, too, except for the last one
+    ends: list[Piece]  #: of body and document
     lists: Lists
     headers: list[Header] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  #: variables in use anywhere
@@ -170,13 +171,14 @@ class _Compiler:
         body.insert(0, marks.content(Boundary()))
         section.addprevious(marks.content(Boundary()))
         section.addnext(marks.content(Boundary()))
-        opening, letter, closing, ends = _cut(assemble(root, marks))
-        break_.pieces.extend(closing)
+        opening, letter, properties, ends = _cut(assemble(root, marks))
+        break_.pieces.extend(properties)
         return Template(
             package=self._package,
             opening=opening,
             letter=letter,
-            closing=closing + ends,
+            section=properties,
+            ends=ends,
             lists=lists,
             headers=headers,
             names=text_names(letter).union(*(header.names for header in headers)),
