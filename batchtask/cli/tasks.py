@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
+from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -24,7 +27,9 @@ from batchtask.cli.context import (
 from batchtask.cli.exits import Exit
 from batchtask.cli.parameters import Pairs, ParametersJson, read_parameters
 from batchtask.cli.watching import watch_tasks
+from batchtask.definitions import CancellationBehaviour
 from batchtask.errors import SettingsError
+from batchtask.events import RecordedEvent, TaskSubmitted
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
 from projections.queries import TaskFilter
@@ -33,6 +38,7 @@ from projections.rows import State
 Owner = Annotated[
     int | None, typer.Option(help="Only tasks of this associate.", min=SMALLEST_INTEGER, max=LARGEST_INTEGER)
 ]
+Associate = partial(typer.Option, min=SMALLEST_INTEGER, max=LARGEST_INTEGER)
 #: More at a time belongs into a program of one's own, with `submit_many`, and into a database client.
 MOST_TASKS, MOST_ROWS = 100_000, 100_000
 
@@ -44,8 +50,15 @@ def submit(
     parameters: Pairs = None,
     parameters_json: ParametersJson = None,
     description: Annotated[str, typer.Option(help="What the user reads beside the progress bar.")] = "",
-    owner: Annotated[int, typer.Option(help="Associate id of the user; 0 = system.")] = 0,
+    owner: Annotated[int, Associate(help="Associate id of the user; 0 = system.")] = 0,
     count: Annotated[int, typer.Option(help="Submit this many of it.", min=1, max=MOST_TASKS)] = 1,
+    start_at: Annotated[
+        str | None, typer.Option(help="Not before this time, such as 2026-03-01T07:00; local without a time zone.")
+    ] = None,
+    delay: Annotated[float | None, typer.Option(help="Not before so many seconds from now.", min=0)] = None,
+    deduplication_key: Annotated[
+        str | None, typer.Option(help="Submissions with one key are one task: the first counts.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has finished.")] = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
@@ -54,9 +67,20 @@ def submit(
     from producer import TaskRequest
     from producer.blocking import Producer
 
+    if deduplication_key is not None and count > 1:
+        raise SettingsError(["--deduplication-key makes one task of all submissions; leave out --count"])
     values = read_parameters(parameters or [], parameters_json)
     requests = [
-        TaskRequest(name=name, parameters=values, description=description or name, owner=owner) for _ in range(count)
+        TaskRequest(
+            name=name,
+            parameters=values,
+            description=description or name,
+            owner=owner,
+            start_at=None if start_at is None else _time(start_at),
+            delay_seconds=delay,
+            deduplication_key=deduplication_key,
+        )
+        for _ in range(count)
     ]
     with Producer(Settings.read(os.environ)) as producer:
         task_ids = producer.submit_many(requests)
@@ -128,17 +152,28 @@ def history(task: TaskKey, as_json: AsJson = False) -> None:
 
 def cancel(
     task: TaskKey,
-    by: Annotated[int, typer.Option(help="Associate id of who asks.")] = 0,
+    by: Annotated[int, Associate(help="Associate id of who asks; 0 = system.")] = 0,
     reason: Annotated[str, typer.Option(help="Kept in the task's history.")] = "",
+    force: Annotated[
+        bool, typer.Option("--force", help="Kill it if it runs, also a task that says it cannot be cancelled.")
+    ] = False,
 ) -> None:
-    """Ask for a task to stop: at once when it waits, at its next safe point when it runs."""
+    """Ask for a task to stop: at once when it waits, at its next safe point when it runs, or by force."""
     from producer.blocking import Producer
 
     with queries() as found:
-        task_id = find_task_id(found, task)
+        row = found.task(read_key(task))
+        refuses = _cannot_cancel(found.history(TaskId(row.task_id)))
+    if row.finished:
+        out.print(f"Task {row.task_id} has ended already; nothing was asked.")
+        return
     with Producer(Settings.read(os.environ)) as producer:
-        producer.cancel(task_id, requested_by=by, reason=reason)
-    out.print(f"Asked task {task_id} to stop; `batchtask watch {task_id}` shows when it has.")
+        producer.cancel(TaskId(row.task_id), requested_by=by, reason=reason, force=force)
+    if refuses and not force:
+        out.print(f"Task {row.task_id} goes on: its definition says that it cannot be cancelled. --force kills it.")
+        raise typer.Exit(Exit.CANNOT_RUN)
+    stop = "to be killed, if it runs" if force else "to stop"
+    out.print(f"Asked for task {row.task_id} {stop}; `batchtask watch {row.task_id}` shows when it has ended.")
 
 
 def _watch(task_ids: list[TaskId], timeout: float | None, *, quiet: bool = False) -> None:
@@ -149,6 +184,18 @@ def _watch(task_ids: list[TaskId], timeout: float | None, *, quiet: bool = False
         raise typer.Exit(Exit.NOT_IN_TIME)
     if any(row.state is State.Failed for row in rows):
         raise typer.Exit(Exit.TASK_FAILED)
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError):
+        raise SettingsError([f"--start-at {text!r} is no time; write it like 2026-03-01T07:00 or …+01:00"]) from None
+
+
+def _cannot_cancel(history: Sequence[RecordedEvent]) -> bool:
+    first = history[0].body
+    return isinstance(first, TaskSubmitted) and first.cancellation == CancellationBehaviour.CannotCancel
 
 
 def _states(text: str | None) -> list[State] | None:
