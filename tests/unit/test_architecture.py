@@ -129,6 +129,7 @@ def test_only_entry_points_read_the_environment() -> None:
         ("producer", {"pika", "aio_pika", "sqlalchemy", "lxml"}),
         ("producer.blocking", {"sqlalchemy", "psycopg", "alembic", "lxml", "aio_pika", "aiormq", "fsspec"}),
         ("producer.aio", {"sqlalchemy", "psycopg", "alembic", "lxml", "pika", "fsspec"}),
+        ("producer.outbox", {"psycopg", "alembic", "lxml", "pika", "aio_pika", "aiormq", "fsspec"}),
     ],
 )
 def test_a_web_tier_loads_nothing_that_it_does_not_need(module: str, absent: set[str]) -> None:
