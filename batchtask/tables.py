@@ -141,14 +141,14 @@ effect = Table(
     schema="batchtask",
 )
 
-# Whose turn it was last, for definitions whose runs never overlap; whether it still is, the task's stream says.
+# Whose turn it was last and who is next, for definitions whose runs never overlap; the rest their streams say.
 turn = Table(
     "turn",
     metadata,
     Column("name", Text, nullable=False),
-    Column("task_id", Uuid, nullable=False),
-    Column("fence", Integer, nullable=False),
-    Column("started_at", UtcDateTime, nullable=False),
+    Column("task_id", Uuid),
+    Column("fence", Integer),
+    Column("next_task_id", Uuid),
     PrimaryKeyConstraint("name", name="turn_pkey"),
     schema="batchtask",
 )

@@ -22,7 +22,7 @@ from batchtask.identifiers import TaskId
 from batchtask.intentions import Release
 from batchtask.publishing import Message
 from batchtask.store import Append, insert_events, select_events
-from batchtask.tables import batchtask
+from batchtask.tables import batchtask, turn
 from batchtask.task import decide
 from batchtask.task_state import Phase, TaskState, fold, resubmission
 from batchtask.topology import COMMANDS, RELEASE_KEY
@@ -69,8 +69,11 @@ class Releases:
         self._publish = publish
         self._streams = StreamReader()
 
-    def release_due(self) -> Released:
+    def release_due(self, exclusive: Sequence[int] = ()) -> Released:
         """Release every task whose time has come by the database's clock.
+
+        Args:
+            exclusive: Ids of the definitions of which only tasks that are next are released.
 
         Raises:
             StoreUnavailable: Some may have been released; call again.
@@ -79,7 +82,7 @@ class Releases:
         place: tuple[datetime, UUID] | None = None
         while True:
             with database_errors(), self._engine.begin() as connection:
-                rows = _take(connection, place)
+                rows = _take(connection, exclusive, place)
                 released = self._release(connection, rows) if rows else Released()
             signal_points.reached("scheduler.committed")
             total = Released(total.tasks + released.tasks, total.unconfirmed + released.unconfirmed)
@@ -134,10 +137,9 @@ class Releases:
 
 
 def _take(
-    connection: Connection, after: tuple[datetime, UUID] | None
+    connection: Connection, exclusive: Sequence[int], after: tuple[datetime, UUID] | None
 ) -> Sequence[Row[tuple[UUID, datetime, datetime]]]:
     """Lock the next page of due rows that nobody else works on."""
-    place = tuple_(batchtask.c.due_at, batchtask.c.task_id)
     query = (
         select(batchtask.c.task_id, batchtask.c.due_at, func.now().label("at"))
         .where(batchtask.c.due_at <= func.now(), batchtask.c.state == State.New)
@@ -145,7 +147,12 @@ def _take(
         .limit(PAGE)
         .with_for_update(skip_locked=True)
     )
-    return connection.execute(query if after is None else query.where(place > after)).all()
+    if exclusive:
+        free = func.coalesce(batchtask.c.batchtaskdefinition_id, 0).not_in(exclusive)
+        query = query.where(free | batchtask.c.task_id.in_(select(turn.c.next_task_id)))
+    if after is not None:
+        query = query.where(tuple_(batchtask.c.due_at, batchtask.c.task_id) > after)
+    return connection.execute(query).all()
 
 
 def _waiting(history: Sequence[RecordedEvent], at: datetime) -> _Waiting | None:

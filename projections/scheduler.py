@@ -29,6 +29,7 @@ from batchtask.events import (
 )
 from batchtask.publishing import Message, Publishes, publish_all
 from batchtask.tables import batchtask, schedule
+from projections.grants import Grants
 from projections.projector import Projector
 from projections.releases import Releases
 from projections.rows import State
@@ -60,6 +61,7 @@ class Scheduler:
         self._publisher = publisher
         projector = Projector(engine)
         self._ticks = Ticks(engine, projector)
+        self._grants = Grants(engine)
         self._releases = Releases(engine, projector, self._publish)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -122,7 +124,7 @@ class Scheduler:
         if seconds > 0:
             return min(seconds, LOOK_SECONDS)
         self._ticks.tick_due()
-        released = self._releases.release_due()
+        released = self._releases.release_due(self._grants.grant_due())
         if released.unconfirmed:
             logger.warning("releases not confirmed", extra={"tasks": released.unconfirmed})
         if released.tasks:

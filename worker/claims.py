@@ -137,7 +137,7 @@ class ClaimDesk:
     def _decide_once(self, request: ClaimRequest) -> Lease | Refused | None:
         if request.turn is None:
             return self._decide_alone(request)
-        with self._turns.taking(request.command.name, request.turn) as turn:
+        with self._turns.taking(request.command.name, request.command.id, request.turn) as turn:
             return self._decide_alone(request, turn)
 
     def _decide_alone(self, request: ClaimRequest, turn: Turn | None = None) -> Lease | Refused | None:

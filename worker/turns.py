@@ -1,39 +1,30 @@
-"""Taking turns: runs of some definitions never overlap and keep a distance in time, across all workers.
+"""Taking turns: a claim of a definition whose runs never overlap looks, under a lock, whether it is its turn.
 
-Whose turn it was last stands in one row for each definition; whether that run goes on, its stream says. So a turn can
-not be held by a process that is gone. Synchronous; runs in a thread.
+If not, the task waits; the scheduler brings it back when nobody runs and the distance is kept, the longest waiting
+one first. Synchronous; runs in a thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Connection, Engine
 
+from batchtask import turns
 from batchtask.database import database_errors
-from batchtask.events import AttemptStarted, CancelNoticed, HeartbeatRecorded, ProgressReported, RecordedEvent
+from batchtask.events import AttemptStarted
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Claim
-from batchtask.store import Append, insert_events, select_events
-from batchtask.tables import turn as turn_table
-from batchtask.task_state import Phase, fold
+from batchtask.store import Append, insert_events
+from batchtask.turns import Distance
 
-#: While another run goes on, its end is looked for again after a share of the time it has taken so far: every look is
-#: two events for each task that waits, so a run of hours must not be looked at every second. Guesses.
-LOOK_AGAIN_SHARE, SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.1, 2.0, 300.0
-_REPORTS = (ProgressReported, HeartbeatRecorded, CancelNoticed)
+__all__ = ["Distance", "Turn", "Turns"]
 
-
-@dataclass(frozen=True)
-class Distance:
-    """What has to lie between two runs of one definition."""
-
-    start_to_start_seconds: float
-    end_to_start_seconds: float
+#: While another task has the turn, one waits at least so long: a bound for a scheduler that does not know better.
+LOOK_AGAIN_SECONDS = 1.0
 
 
 class Turns:
@@ -47,23 +38,24 @@ class Turns:
         self._engine = engine
 
     @contextmanager
-    def taking(self, name: str, distance: Distance) -> Iterator[Turn]:
+    def taking(self, name: str, task_id: TaskId, distance: Distance) -> Iterator[Turn]:
         """Hold all others off while the caller claims a task of a definition.
 
         Raises:
             StoreUnavailable: Nothing is known; take the turn again.
         """
         with database_errors(), self._engine.begin() as connection:
-            connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
-            yield Turn(connection, name, distance)
+            turns.lock(connection, name)
+            yield Turn(connection, name, task_id, distance)
 
 
 class Turn:
     """One claim's look at whose turn it is, under the lock."""
 
-    def __init__(self, connection: Connection, name: str, distance: Distance) -> None:
+    def __init__(self, connection: Connection, name: str, task_id: TaskId, distance: Distance) -> None:
         self._connection = connection
         self._name = name
+        self._task_id = task_id
         self._distance = distance
 
     def restrict(self, claim: Claim) -> Claim:
@@ -79,39 +71,18 @@ class Turn:
             return False
         started = append.events[-1]
         if isinstance(started, AttemptStarted):
-            values = {"task_id": append.task_id, "fence": started.fence, "started_at": append.occurred_at}
-            statement = insert(turn_table).values(name=self._name, **values)
-            self._connection.execute(statement.on_conflict_do_update(constraint="turn_pkey", set_=values))
+            turns.take(self._connection, self._name, append.task_id, started.fence)
         return True
 
     def _due_at(self, at: datetime) -> datetime | None:
-        """When the next run may begin; None for at once."""
-        last = self._connection.execute(select(turn_table).where(turn_table.c.name == self._name)).one_or_none()
-        if last is None:
-            return None
-        task_id = TaskId(last.task_id)
-        history = select_events(self._connection, {task_id: -1})[task_id]
-        started = next((event for event in history if _starts(event, last.fence)), None)
-        if started is None:
-            return None  # the database was set back
-        state = fold(history)
-        assert state is not None
-        if state.phase is Phase.RUNNING and state.fence == last.fence:
-            return at + timedelta(seconds=_look_again_seconds((at - started.occurred_at).total_seconds()))
-        return max(
-            started.occurred_at + timedelta(seconds=self._distance.start_to_start_seconds),
-            _ended_at(history, started.version) + timedelta(seconds=self._distance.end_to_start_seconds),
-        )
-
-
-def _look_again_seconds(has_run_seconds: float) -> float:
-    return min(max(has_run_seconds * LOOK_AGAIN_SHARE, SHORTEST_LOOK_SECONDS), LONGEST_LOOK_SECONDS)
-
-
-def _starts(event: RecordedEvent, fence: int) -> bool:
-    return isinstance(event.body, AttemptStarted) and event.body.fence == fence
-
-
-def _ended_at(history: Sequence[RecordedEvent], started: int) -> datetime:
-    later = (event for event in history if event.version > started and not isinstance(event.body, _REPORTS))
-    return next(later).occurred_at
+        """When this task may run; None for at once."""
+        standing = turns.look(self._connection, self._name, at)
+        look_again_at = at + timedelta(seconds=LOOK_AGAIN_SECONDS)
+        if standing.running == self._task_id:
+            # Its own last run is known to be dead, or it would not get as far as this.
+            standing = replace(standing, running=None, ended_at=at)
+        if standing.running is not None and standing.started_at is not None:
+            return max(look_again_at, standing.started_at + timedelta(seconds=self._distance.start_to_start_seconds))
+        if standing.next not in {None, self._task_id}:
+            return look_again_at
+        return standing.free_at(self._distance)

@@ -53,10 +53,10 @@ CREATE TABLE batchtask.effect (
 );
 
 CREATE TABLE batchtask.turn (
-    name       text        CONSTRAINT turn_pkey PRIMARY KEY,
-    task_id    uuid        NOT NULL,
-    fence      integer     NOT NULL,
-    started_at timestamptz NOT NULL
+    name         text    CONSTRAINT turn_pkey PRIMARY KEY,
+    task_id      uuid,
+    fence        integer,
+    next_task_id uuid
 );
 """
 
