@@ -287,6 +287,11 @@ class Connection:
             connection.close()
         assert self._gone is not None
         await asyncio.wait({self._gone}, timeout=CLOSE_SECONDS)
+        if not self._gone.done():
+            # It does not answer, or reads nothing while it blocks publishers: pika would keep the socket for ever.
+            with contextlib.suppress(Exception):
+                connection._terminate_stream(ConnectionAbortedError("no answer to the close"))
+            await asyncio.wait({self._gone}, timeout=CLOSE_SECONDS)
 
     def _set_blocked(self, blocked: bool) -> None:
         if blocked:
