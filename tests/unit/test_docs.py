@@ -115,7 +115,8 @@ def test_options_named_in_the_reference_exist() -> None:
     commands = getattr(typer.main.get_command(app), "commands")  # noqa: B009
     for name, text, _ in table("Command line"):
         command = commands[name.removeprefix("`batchtask ").removesuffix("`")]
-        options = {option for parameter in command.params for option in parameter.opts}
+        commands_below = [command, *getattr(command, "commands", {}).values()]
+        options = {option for one in commands_below for parameter in one.params for option in parameter.opts}
         for option in re.findall(r"(?<!\w)--[\w-]+", text):
             assert option in options, f"{name} has no {option}"
 
