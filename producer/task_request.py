@@ -38,8 +38,8 @@ class TaskRequest:
     traceparent: str | None = None  #: W3C trace context of the caller
     start_at: datetime | None = None  #: aware; not before this time. None, or in the past = as soon as possible
     delay_seconds: float | None = None  #: the same, counted from the submission
-    #: Submissions with one key, such as the id of the form that was sent, are one task: the first counts, for ever,
-    #: whatever the others hold, and all return its id. With another name, owner or database tag it is another key.
+    #: Submissions with one key, such as the id of the form that was sent, are one task, for ever, and all return its
+    #: id: the first to be recorded counts, whole. With another name, owner or database tag it is another key.
     deduplication_key: str | None = None
     task_id: TaskId = _NOT_CHOSEN  #: made here, from the key if there is one; two requests with one id must be equal
 

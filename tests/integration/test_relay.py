@@ -28,6 +28,7 @@ from projections.relay import PAGE, Relay, lag_seconds
 from tests.conftest import ENVIRON
 from tests.contract.test_producers import messages_in
 from tests.polling import eventually
+from tests.system import System
 
 
 @task("noop")
@@ -222,6 +223,22 @@ def test_a_relay_told_to_drain_finishes_what_it_has_in_hand(engine: Engine, amqp
     asyncio.run(run())
 
     assert task_ids_in_order(amqp_url) == ids
+
+
+def test_what_was_committed_runs_at_once_or_when_it_is_due(system: System) -> None:
+    outbox = Outbox(Settings())
+    for part in (system.projections(), system.projections(), system.worker()):
+        part.wait_ready()
+
+    with system.engine.begin() as connection:
+        ids = [new_task_id() for _ in range(20)]
+        for number, task_id in enumerate(ids):
+            delay = {"delay_seconds": 0.5} if number % 2 else {}
+            outbox.submit(connection, "append", {"path": str(system.trace(task_id))}, task_id=task_id, **delay)
+    system.wait_all_finished(ids, seconds=30)
+
+    assert [system.trace(task_id).read_text() for task_id in ids] == [f"{task_id}\n" for task_id in ids]
+    assert not rows(system.engine)
 
 
 @pytest.fixture
