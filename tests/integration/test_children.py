@@ -5,82 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from multiprocessing import forkserver
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from batchtask.identifiers import new_task_id
 from batchtask.outcomes import Cancelled, Failed, Lost, Succeeded
+from tests.children import Ended, ended, interfered, own_pool, run_of, runs, until
 from tests.polling import eventually
 from worker.children import pool as pool_module
-from worker.children.child import Child, Report
-from worker.children.frames import LogLine, Progress, Run
+from worker.children.child import Child
+from worker.children.frames import LogLine, Progress
 from worker.children.pool import ChildPool
-from worker.children.process import ChildSettings
-
-SETTINGS = ChildSettings(database_url="", files_dir=Path("/nowhere"), payload_url="")
-
-Ended = Succeeded | Failed | Cancelled | Lost
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.Runner]:
-    """One event loop for the module, and a fork server that finds the test tasks when it looks for all there are."""
-    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        yield runner
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
-
-
-@pytest.fixture(scope="module")
-def shared(loop: asyncio.Runner) -> Iterator[ChildPool]:
-    pool = ChildPool(SETTINGS, warm=1, largest=3)
-    loop.run(pool.start())
-    yield pool
-    loop.run(closed(pool))
-
-
-async def closed(pool: ChildPool) -> None:
-    """Close a pool and wait until its processes are gone."""
-    children = [child for child, _ in pool._idle]
-    pool.close()
-    await until(lambda: not any(runs(child.pid) for child in children))
-
-
-@asynccontextmanager
-async def own_pool(*, warm: int, largest: int) -> AsyncIterator[ChildPool]:
-    pool = ChildPool(SETTINGS, warm=warm, largest=largest)
-    await pool.start()
-    try:
-        yield pool
-    finally:
-        await closed(pool)
-
-
-def run_of(name: str, **parameters: Any) -> Run:
-    return Run(
-        task_id=new_task_id(),
-        name=name,
-        parameters=parameters,
-        payload_ref=None,
-        owner=3,
-        attempt=1,
-        traceparent=None,
-    )
-
-
-async def ended(pool: ChildPool, run: Run, report: Report = lambda _: None) -> Ended:
-    child = await pool.acquire()
-    try:
-        return await child.run(run, report)
-    finally:
-        pool.release(child)
 
 
 @pytest.mark.parametrize(
@@ -226,26 +162,3 @@ def test_a_pool_replaces_children_that_died_while_idle(loop: asyncio.Runner) -> 
             return await ended(pool, run_of("noop")), pool.size
 
     assert loop.run(outcome_after_deaths()) == (Succeeded(), 1)
-
-
-async def interfered(pool: ChildPool, run: Run, act: Callable[[Child, int], object]) -> Ended:
-    """Run a task that leaves a trace, do something to its child once it runs, and return what it ended in."""
-    child = await pool.acquire()
-    running: Awaitable[Ended] = asyncio.ensure_future(child.run(run, lambda _: None))
-    trace = Path(run.parameters["path"])
-    try:
-        await until(lambda: trace.exists() and trace.read_text())
-        act(child, child.pid)
-        return await running
-    finally:
-        pool.release(child)
-
-
-async def until(holds: Callable[[], object], *, seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110 - in other processes
-            await asyncio.sleep(0.005)
-
-
-def runs(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

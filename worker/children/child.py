@@ -9,9 +9,11 @@ import signal
 import socket
 from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import ClassVar
 
 from batchtask.outcomes import Lost
 from worker.children.descendants import kill_tree
+from worker.children.family import Family
 from worker.children.frames import (
     Answer,
     Appended,
@@ -40,6 +42,8 @@ Report = Callable[[Progress | LogLine | Appended], None]
 class Child(asyncio.Protocol):
     """A process that runs one task at a time. Belongs to one event loop."""
 
+    _family: ClassVar[Family] = Family()
+
     def __init__(self, process: ForkServerProcess, link: socket.socket) -> None:
         self._process = process
         self._link = link
@@ -60,10 +64,12 @@ class Child(asyncio.Protocol):
         ours, theirs = socket.socketpair()
         process = context.Process(target=main, args=(theirs, settings), daemon=True)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, process.start)  # blocks for the time of a fork and a few messages
+        with cls._family.birth():
+            await loop.run_in_executor(None, process.start)  # blocks for the time of a fork and a few messages
+            child = cls(process, ours)
+            cls._family.add(child.pid)
         theirs.close()
         ours.setblocking(False)
-        child = cls(process, ours)
         await loop.create_connection(lambda: child, sock=ours)
         # A process that it forked may hold the socket open when it dies.
         loop.add_reader(process.sentinel, child._process_ended)
@@ -119,6 +125,7 @@ class Child(asyncio.Protocol):
                 case Done():
                     self._end(frame.outcome)
                 case Ready():
+                    self._family.meet(frame.parent)
                     self._ready.set_result(None)
                 case _:
                     self._report(frame)
@@ -128,6 +135,7 @@ class Child(asyncio.Protocol):
         loop.remove_reader(self._process.sentinel)
         self._process_runs = False
         self.kill()
+        self._family.remove(self.pid)
         if self._transport is not None:
             loop.call_later(LAST_WORDS_SECONDS, self._transport.abort)
 
@@ -138,6 +146,7 @@ class Child(asyncio.Protocol):
         # What it started may live on without it.
         self.kill()
         self._process.join(JOIN_SECONDS)
+        self._family.remove(self.pid)
         self._end(Lost(detail=_death(self._process.exitcode)))
 
     def _end(self, outcome: Answer | Lost) -> None:

@@ -47,6 +47,7 @@ class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """Child → worker: I can take a task."""
 
     pid: int
+    parent: int  #: the fork server
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):

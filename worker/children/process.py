@@ -47,7 +47,7 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
     told = _Told(alarm)
     threading.Thread(target=_listen, args=(link, runs, told), daemon=True).start()
     send = _sender(link)
-    send(Ready(os.getpid()))
+    send(Ready(os.getpid(), os.getppid()))
     while True:
         run = runs.get()
         context = ChildContext(
