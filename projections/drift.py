@@ -16,7 +16,6 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select, true
 
 from batchtask.identifiers import TaskId
 from batchtask.tables import batchtask, event, outbox, schedule
-from projections.queries import OPEN_STATES
 from projections.rows import State
 
 #: Tasks in one statement.
@@ -70,10 +69,9 @@ def pages(read: Callable[[int], list[Look]]) -> Iterator[list[Look]]:
         after = page[-1].number
 
 
-def rows(connection: Connection, *, after: int, only_open: bool = False) -> list[Look]:
-    """Return a page of rows, all of them or those of open tasks."""
-    query = _LOOKS.where(batchtask.c.state.in_(OPEN_STATES)) if only_open else _LOOKS
-    return _page(connection, query, after)
+def rows(connection: Connection, *, after: int, state: State | None = None, limit: int = PAGE) -> list[Look]:
+    """Return a page of rows, all of them or those in one state."""
+    return _page(connection, _LOOKS if state is None else _LOOKS.where(batchtask.c.state == state), after, limit)
 
 
 def behind(looks: Iterable[Look], *, quiet_seconds: float) -> dict[TaskId, int]:
@@ -163,9 +161,9 @@ def counts(connection: Connection) -> dict[str, int]:
     return found
 
 
-def _page(connection: Connection, query: Select[Any], after: int) -> list[Look]:
+def _page(connection: Connection, query: Select[Any], after: int, limit: int = PAGE) -> list[Look]:
     number = batchtask.c.batchtask_id
-    return _read(connection, query.where(number > after).order_by(number).limit(PAGE))
+    return _read(connection, query.where(number > after).order_by(number).limit(limit))
 
 
 def _read(connection: Connection, query: Select[Any]) -> list[Look]:

@@ -22,6 +22,7 @@ from batchtask.identifiers import TaskId
 from projections import drift
 from projections.drift import Look
 from projections.reconcile import Reconciler, Repair
+from projections.rows import State
 
 #: Between a publish and the event that says so, in either order; far more than was ever seen. A guess.
 PUBLISH_MARGIN_SECONDS = 2.0
@@ -91,7 +92,7 @@ class BackgroundPass:
         self._heartbeat_seconds = heartbeat_seconds
         self._grace_seconds = grace_seconds
         self._seen_until: datetime | None = None
-        self._place = 0
+        self._places = {State.New: 0, State.Started: 0}  # the last number looked at
         self._suspects = Suspects()
 
     def run(self, empty_at: float | None) -> list[Repair]:
@@ -117,9 +118,11 @@ class BackgroundPass:
             until = drift.database_time(connection, ago_seconds=self._grace_seconds)
             since = self._seen_until or until - timedelta(seconds=FIRST_SPAN_SECONDS)
             recent = drift.recently_behind(connection, since=since, until=until)
-            page = drift.rows(connection, after=self._place, only_open=True)
-        repairs = self._reconciler.project(recent | drift.behind(page, quiet_seconds=self._grace_seconds))
-        self._place = page[-1].number if len(page) == drift.PAGE else 0
+            pages = {state: drift.rows(connection, after=place, state=state) for state, place in self._places.items()}
+        behind = drift.behind(chain.from_iterable(pages.values()), quiet_seconds=self._grace_seconds)
+        repairs = self._reconciler.project(recent | behind)
+        for state, page in pages.items():
+            self._places[state] = page[-1].number if len(page) == drift.PAGE else 0
         if len(recent) < drift.PAGE:
             self._seen_until = until - timedelta(seconds=OVERLAP_SECONDS)
         return repairs

@@ -11,6 +11,10 @@ UPGRADE = """
 ALTER TABLE crm7.batchtask ADD COLUMN due_at timestamptz;
 CREATE INDEX batchtask_due_idx ON crm7.batchtask (due_at) WHERE due_at IS NOT NULL;
 
+-- With the number behind it, the tasks of one state can be read a page at a time, and the newest first.
+DROP INDEX crm7.batchtask_state_idx;
+CREATE INDEX batchtask_state_idx ON crm7.batchtask (state, batchtask_id);
+
 -- Events are appended in order of time: a few pages of this index tell where the last minutes begin.
 CREATE INDEX event_recorded_at_idx ON batchtask.event USING brin (recorded_at) WITH (autosummarize = on);
 
@@ -63,6 +67,8 @@ CREATE TABLE batchtask.turn (
 DOWNGRADE = """
 DROP TABLE batchtask.turn, batchtask.effect, batchtask.outbox, batchtask.schedule;
 DROP INDEX batchtask.event_recorded_at_idx;
+DROP INDEX crm7.batchtask_state_idx;
+CREATE INDEX batchtask_state_idx ON crm7.batchtask (state);
 DROP INDEX crm7.batchtask_due_idx;
 ALTER TABLE crm7.batchtask DROP COLUMN due_at;
 """
