@@ -235,16 +235,17 @@ class Connection:
         Raises:
             Lost: The channel ended instead.
         """
-        assert self._ended is not None
+        ended = self._ended  # of this connection; when we come back there may be another one
+        assert ended is not None
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         try:
             method(*args, **kwargs, **{keyword: lambda result: _resolve(answer, result)})
         except Exception as error:
             raise Lost(str(error)) from error
-        await asyncio.wait({answer, self._ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({answer, ended}, return_when=asyncio.FIRST_COMPLETED)
         if answer.done():
             return answer.result()
-        raise Lost(self._ended.result())
+        raise Lost(ended.result())
 
     async def _declare(self) -> None:
         for exchange in self._topology.exchanges:

@@ -77,6 +77,7 @@ class Consumer:
         self._window = AcknowledgementWindow()
         self._epoch = 0
         self._tag: str | None = None
+        self._subscribing = asyncio.Lock()  # one change of the subscription at a time
         self._stopped = False
         self._flush_planned = False
 
@@ -95,7 +96,8 @@ class Consumer:
     async def stop_deliveries(self) -> None:
         """Ask for nothing more, not even on a new connection; what was delivered can still be settled."""
         self._stopped = True
-        await self._unsubscribe()
+        async with self._subscribing:
+            await self._unsubscribe()
 
     async def _unsubscribe(self) -> None:
         tag, self._tag = self._tag, None
@@ -138,18 +140,22 @@ class Consumer:
             prefetch: 0 = no subscription until there is another number.
         """
         self._prefetch = prefetch
-        if not self.connection.usable:
-            return
-        with contextlib.suppress(Lost):
-            await self._unsubscribe()
-            await self._subscribe()
+        async with self._subscribing:
+            epoch = self._epoch
+            with contextlib.suppress(Lost):
+                await self._unsubscribe()
+                # A channel that was lost meanwhile gets its subscription, with the new prefetch, by `_set_up`.
+                if self.connection.usable and epoch == self._epoch:
+                    await self._subscribe()
 
     async def _set_up(self) -> None:
-        self._epoch += 1
-        self._window.clear()
-        if self._news is not None:
-            await self._subscribe_to_news(*self._news)
-        await self._subscribe()
+        async with self._subscribing:
+            self._epoch += 1
+            self._window.clear()
+            self._tag = None
+            if self._news is not None:
+                await self._subscribe_to_news(*self._news)
+            await self._subscribe()
 
     async def _subscribe(self) -> None:
         if self._stopped or self._prefetch == 0:
