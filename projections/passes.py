@@ -30,6 +30,8 @@ PUBLISH_MARGIN_SECONDS = 2.0
 CLAIM_SECONDS = 10.0
 #: Noted in one pass; the next one goes on.
 MOST_SUSPECTS = 50_000
+#: Open rows in each state that one background pass looks at; measured: some 20 µs for each.
+SMALL_PAGE = 2000
 #: The first pass of a process looks at what was recorded in this time before.
 FIRST_SPAN_SECONDS = 300.0
 #: A transaction's events are as old as its beginning: seen late, they must not be passed over.
@@ -118,14 +120,17 @@ class BackgroundPass:
             until = drift.database_time(connection, ago_seconds=self._grace_seconds)
             since = self._seen_until or until - timedelta(seconds=FIRST_SPAN_SECONDS)
             recent = drift.recently_behind(connection, since=since, until=until)
-            pages = {state: drift.rows(connection, after=place, state=state) for state, place in self._places.items()}
+            pages = {state: self._page(connection, state) for state in self._places}
         behind = drift.behind(chain.from_iterable(pages.values()), quiet_seconds=self._grace_seconds)
         repairs = self._reconciler.project(recent | behind)
         for state, page in pages.items():
-            self._places[state] = page[-1].number if len(page) == drift.PAGE else 0
+            self._places[state] = page[-1].number if len(page) == SMALL_PAGE else 0
         if len(recent) < drift.PAGE:
             self._seen_until = until - timedelta(seconds=OVERLAP_SECONDS)
         return repairs
+
+    def _page(self, connection: Connection, state: State) -> list[Look]:
+        return drift.rows(connection, after=self._places[state], state=state, limit=SMALL_PAGE)
 
 
 class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
