@@ -64,8 +64,15 @@ class Outbox:
         Raises:
             UnknownTask, InvalidParameters, PayloadTooLarge, PayloadUnwritable: Refused; nothing was written.
             SchemaMissing: The caller's database does not hold our tables.
+            TypeError: This is no transaction of SQLAlchemy's, or an asynchronous one; the text says what to do.
             sqlalchemy.exc.DBAPIError: What else befalls the caller's transaction.
         """
+        if not isinstance(transaction, Connection | Session | scoped_session):
+            # Executed on an asynchronous session, the statement would wait for an `await` that never comes.
+            raise TypeError(
+                f"a task is submitted within SQLAlchemy's Session or Connection, not {type(transaction).__name__}; "
+                "with an asynchronous one: await session.run_sync(outbox.submit, name, parameters)"
+            )
         request = TaskRequest(name=name, parameters=parameters or {}, **fields)
         command = self._preparer.command(request)
         statement = _write(command, submission(command, request.traceparent))

@@ -124,6 +124,7 @@ class Relay:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._runner: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
+        self._away = False  # the database, when it was asked last
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -160,10 +161,13 @@ class Relay:
         try:
             relayed = await asyncio.get_running_loop().run_in_executor(self._thread, self._pages.relay)
         except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
-            logger.warning("database away", extra={"reason": str(error)})
+            if not self._away:
+                logger.warning("database away", extra={"reason": str(error)})
+            self._away = True
         except Exception:
             logger.exception("relay cannot go on with the outbox")
         else:
+            self._away = False
             if relayed.unconfirmed:
                 logger.warning("submissions of the outbox not confirmed", extra={"tasks": relayed.unconfirmed})
 

@@ -142,6 +142,32 @@ def test_an_async_session_submits_by_its_run_sync(outbox: Outbox, database_url: 
     engine.dispose()
 
 
+def test_an_async_session_itself_is_refused_before_a_task_can_get_lost(outbox: Outbox, engine: Engine) -> None:
+    wrong: Any
+    for wrong in (AsyncSession(create_async_engine(engine.url)), engine):
+        with pytest.raises(TypeError, match="run_sync"):
+            outbox.submit(wrong, "report", REPORT)
+
+
+def test_a_web_tiers_role_needs_to_insert_into_two_tables(outbox: Outbox, engine: Engine) -> None:
+    role = f"web_tier_{engine.url.database}"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role}"))
+        connection.execute(text(f"GRANT USAGE ON SCHEMA batchtask TO {role}"))
+        connection.execute(text(f"GRANT INSERT, SELECT (task_id, version) ON batchtask.event TO {role}"))
+        connection.execute(text(f"GRANT INSERT ON batchtask.outbox TO {role}"))
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL ROLE {role}"))
+            task_id = outbox.submit(connection, "report", REPORT)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role}"))
+            connection.execute(text(f"DROP ROLE {role}"))
+
+    assert [row.task_id for row in rows(engine, task_id)] == [task_id]
+
+
 def test_a_task_for_later_waits_in_its_stream_and_goes_to_the_projections(
     outbox: Outbox, transaction: Transaction, store: EventStore
 ) -> None:

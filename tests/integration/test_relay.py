@@ -266,6 +266,34 @@ def test_rows_wait_while_the_broker_is_away_and_no_transaction_stays_open(
 
             await asyncio.to_thread(own_broker.start)
             await until(lambda: rows(engine) == 0, seconds=60)
+
+            # Once more, in the middle of work.
+            ids += await asyncio.to_thread(submit, engine, 10 * PAGE)
+            await until(lambda: rows(engine) < 9 * PAGE)
+            await asyncio.to_thread(own_broker.kill)
+            await until(lambda: not open_transactions(engine))
+            await asyncio.to_thread(own_broker.start)
+            await until(lambda: rows(engine) == 0, seconds=60)
+            return ids
+
+    ids = asyncio.run(run())
+
+    assert set(ids) <= set(task_ids_in_order(own_broker.amqp_url))
+
+
+def test_rows_wait_while_the_broker_takes_nothing_and_no_transaction_stays_open(
+    engine: Engine, own_broker: RabbitMQ
+) -> None:
+    async def run() -> list[TaskId]:
+        async with relay(engine, own_broker.amqp_url):
+            await asyncio.to_thread(own_broker.control, "set_vm_memory_high_watermark", "absolute", "1MB")
+            ids = await asyncio.to_thread(submit, engine, PAGE)
+            await until(lambda: open_transactions(engine))
+            await until(lambda: not open_transactions(engine))
+            assert rows(engine) == PAGE
+
+            await asyncio.to_thread(own_broker.control, "set_vm_memory_high_watermark", "0.6")
+            await until(lambda: rows(engine) == 0, seconds=60)
             return ids
 
     ids = asyncio.run(run())
