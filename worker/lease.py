@@ -25,6 +25,8 @@ class Lease:
     traceparent: str | None = None  #: of whoever submitted
     cancel_requested: bool = False  #: stands in the stream up to `version`: what the outcome means depends on it
 
+    over: bool = False  #: its outcome stands in the stream, and nothing more may follow under it
+
     @property
     def task_id(self) -> TaskId:
         return self.command.id

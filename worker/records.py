@@ -124,6 +124,7 @@ class RecordDesk:
     def _done(self, request: RecordRequest, append: Append, state: TaskState | None = None) -> Recorded:
         recorded = append.recorded()
         request.lease.version = recorded[-1].version
+        request.lease.over = isinstance(request.intention, RecordOutcome)
         if state is None:
             return Recorded(recorded)
         request.lease.cancel_requested = state.cancel_requested_by is not None
@@ -141,13 +142,15 @@ def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[Record
             closed.add(task_id)
         elif task_id not in closed:
             joined.setdefault(task_id, []).append((request, events))
+        if isinstance(request.intention, RecordOutcome):
+            closed.add(task_id)  # a heartbeat that was late must not follow the end
     return joined
 
 
 def _events(request: RecordRequest) -> list[Event] | None:
     intention = request.intention
     if isinstance(intention, Report):
-        return [intention.event]
+        return None if request.lease.over else [intention.event]
     # A version that is right proves that nothing stands in between, and so no wish; a wish before it proves nothing.
     return None if request.lease.cancel_requested else outcome_events(intention)
 

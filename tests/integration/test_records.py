@@ -230,6 +230,20 @@ def test_reports_and_the_outcome_of_one_attempt_may_come_together(store: EventSt
     assert kinds(store.load(wanted.id))[2:] == ["ProgressReported", "ProgressReported", "TaskSucceeded"]
 
 
+def test_a_heartbeat_that_comes_after_the_outcome_does_not_follow_the_end(store: EventStore) -> None:
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    late = Report(fence=1, event=HeartbeatRecorded(fence=1))
+
+    recorded, refused = desks.journal.write([outcome_request(lease, Succeeded()), RecordRequest(lease, late)])
+    with pytest.raises(LeaseLost):
+        desks.report(lease, late)
+
+    assert isinstance(recorded, Recorded)
+    assert isinstance(refused, LeaseLost)
+    assert kinds(store.load(wanted.id))[-1] == "TaskSucceeded"
+
+
 @pytest.mark.parametrize(
     ("outcome", "cause"),
     [
