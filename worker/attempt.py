@@ -13,10 +13,11 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from batchtask import signal_points
 from batchtask.broker import Delivery
+from batchtask.definitions import TaskDefinition
 from batchtask.errors import LeaseLost, MessageError
 from batchtask.identifiers import TaskId
 from batchtask.intentions import RecordOutcome
@@ -33,6 +34,9 @@ from worker.reports import heed_cancel, report
 from worker.running import Holding, Running, Stop
 
 logger = logging.getLogger(__name__)
+
+#: Between two passes of a task whose definition names no pause. Every pass is some events for good.
+PASS_PAUSE_SECONDS = 1.0
 
 
 async def run_attempt(delivery: Delivery, deps: Deps) -> None:
@@ -230,13 +234,17 @@ def _end(running: Running, outcome: Outcome, deps: Deps) -> RecordOutcome:
         at=at,
         policy=definition.retry,
         chance=random.random(),  # noqa: S311 - spreads retries, guards nothing
-        pause_until=max(
-            at - ran + timedelta(seconds=definition.start_interval_seconds),
-            at + timedelta(seconds=definition.minimum_sleep_seconds),
-        )
-        if isinstance(outcome, Passed)
-        else None,
+        pause_until=_next_pass_at(definition, at - ran, at) if isinstance(outcome, Passed) else None,
         loses_message=not running.lease.held,
+    )
+
+
+def _next_pass_at(definition: TaskDefinition, began_at: datetime, ended_at: datetime) -> datetime:
+    if not definition.exclusive:
+        return ended_at + timedelta(seconds=PASS_PAUSE_SECONDS)
+    return max(
+        began_at + timedelta(seconds=definition.start_interval_seconds),
+        ended_at + timedelta(seconds=definition.minimum_sleep_seconds),
     )
 
 
