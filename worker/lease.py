@@ -31,6 +31,14 @@ class Lease:
     def task_id(self) -> TaskId:
         return self.command.id
 
+    def follow(self, version: int) -> None:
+        """Take in that the attempt's own child has appended: what comes next need not look at the stream first.
+
+        Only if nothing stands in between: what the worker has not read may be a wish to cancel.
+        """
+        if version == self.version + 1:
+            self.version = version
+
 
 @dataclass(frozen=True)
 class Refused:

@@ -21,9 +21,7 @@ def report(frame: Progress | LogLine | Appended, running: Running, deps: Deps) -
         deps.logbook.add(Line.at(lease.task_id, lease.attempt, frame.logged_at, frame.level, frame.text))
         return
     if isinstance(frame, Appended):
-        # Only if nothing stands in between: what the worker has not read may be a wish to cancel.
-        if frame.version == lease.version + 1:
-            lease.version = frame.version
+        lease.follow(frame.version)
         return
     _record_soon(running, ProgressReported(fence=lease.fence, percent=frame.percent, text=frame.text), deps)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,14 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
 from batchtask.errors import LeaseLost
-from batchtask.events import AttemptLost, CheckpointSaved, HeartbeatRecorded, ProgressReported, TaskSucceeded
+from batchtask.events import (
+    AttemptLost,
+    CheckpointSaved,
+    HeartbeatRecorded,
+    ProgressReported,
+    RecordedEvent,
+    TaskSucceeded,
+)
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Report, RequestCancel
 from batchtask.outcomes import Succeeded
@@ -68,9 +76,19 @@ class Attempt:
         return Attempt(desks, desks.lease(self.lease.command, redelivered=True))
 
 
+class CountingStore(EventStore):
+    """Counts how often somebody looks at a stream."""
+
+    looks = 0
+
+    def load_many(self, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
+        self.looks += 1
+        return super().load_many(after)
+
+
 @pytest.fixture
 def attempt(store: EventStore) -> Attempt:
-    desks = Desks(store)
+    desks = Desks(CountingStore(store.engine))
     return Attempt(desks, desks.lease(command()))
 
 
@@ -219,6 +237,32 @@ def test_the_worker_is_told_of_every_version_that_the_child_wrote(attempt: Attem
     assert attempt.told == [event.version for event in store.load(attempt.task_id)][2:]
 
 
+def test_the_worker_needs_no_look_at_the_stream_behind_events_of_the_child(attempt: Attempt) -> None:
+    attempt.saving.save({"done": 1})
+    attempt.saving.save({"done": 2})
+    for version in attempt.told:
+        attempt.lease.follow(version)
+
+    recorded = attempt.desks.record(attempt.lease, Succeeded())
+
+    assert [event.version for event in recorded.news] == [4]
+    assert isinstance(attempt.desks.store, CountingStore)
+    assert attempt.desks.store.looks == 0
+
+
+def test_a_wish_to_cancel_that_the_worker_has_not_read_is_not_stepped_over(
+    attempt: Attempt, store: EventStore
+) -> None:
+    somebody_decides(store, attempt.task_id, RequestCancel(requested_by=7, reason=""))
+    attempt.saving.save({"done": 1})
+    for version in attempt.told:
+        attempt.lease.follow(version)
+
+    beat = Report(fence=1, event=HeartbeatRecorded(fence=1))
+
+    assert attempt.desks.report(attempt.lease, beat).cancel_requested
+
+
 def test_the_last_of_several_checkpoints_in_a_block_is_kept(attempt: Attempt, store: EventStore) -> None:
     with attempt.saving.transaction():
         attempt.saving.save({"done": 1})
@@ -352,6 +396,9 @@ def test_changing_what_was_saved_does_not_change_the_checkpoint(attempt: Attempt
     data = {"done": [1]}
     attempt.saving.save(data)
     data["done"].append(2)
+    read = attempt.saving.checkpoint
+    assert read is not None
+    read["done"] = []
 
     assert attempt.saving.checkpoint == {"done": [1]}
 

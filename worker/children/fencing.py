@@ -7,14 +7,15 @@ commits together with an event of ours commits while the lease is ours, or not a
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from batchtask.clock import DatabaseClock
 from batchtask.database import database_errors
 from batchtask.errors import LeaseLost, StoreUnavailable
 from batchtask.events import CheckpointSaved, HeartbeatRecorded, RecordedEvent
@@ -23,6 +24,8 @@ from batchtask.intentions import Refusal, Report
 from batchtask.store import Append, insert_events, select_events
 from batchtask.task import decide
 from batchtask.task_state import TaskState, evolve, fold
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -56,6 +59,7 @@ class Fence:
         self.task_id = task_id
         self.number = fence
         self._tell = tell
+        self._clock = DatabaseClock(engine)
         self._state: TaskState | None = None  #: of the stream, as far as we have seen it
 
     def append(self, connection: Connection, event: CheckpointSaved | HeartbeatRecorded) -> Entry:
@@ -71,7 +75,7 @@ class Fence:
                 decide(state, Report(fence=self.number, event=event))
             except Refusal as error:
                 raise LeaseLost(str(self.task_id), self.number) from error
-            append = Append(self.task_id, state.version, [event], datetime.now(UTC))
+            append = Append(self.task_id, state.version, [event], self._clock.now())
             if insert_events(connection, [append]):
                 return Entry(append.recorded()[0], evolve(state, event, state.version + 1))
             # The worker's heartbeats and progress, and wishes of others, stand in the same stream.
@@ -97,12 +101,13 @@ class Fence:
         before = event.version - 1
         with self.engine.begin() as connection:
             # A lost transaction may be at work on the server still: one of us gets the place.
-            insert_events(connection, [Append(self.task_id, before, [self.alive()], datetime.now(UTC))])
+            insert_events(connection, [Append(self.task_id, before, [self.alive()], self._clock.now())])
             found = select_events(connection, {self.task_id: before})[self.task_id]
         return bool(found) and found[0] == event
 
     def _look(self, connection: Connection) -> TaskState:
         """Read what is new in the stream."""
+        self._clock.sync_over(connection)
         after = -1 if self._state is None else self._state.version
         events = select_events(connection, {self.task_id: after})[self.task_id]
         state = fold(events, self._state)
@@ -115,9 +120,13 @@ class Fence:
 
 def patiently(act: Callable[[], T]) -> T:
     """Repeat what may be repeated until the database answers: while it is away, nobody can take the task over."""
+    told = False
     while True:
         try:
             with database_errors():
                 return act()
-        except StoreUnavailable:
+        except StoreUnavailable as error:
+            if not told:
+                logger.warning("waiting: %s", error)
+            told = True
             time.sleep(PAUSE_SECONDS)

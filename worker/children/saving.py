@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -29,7 +30,12 @@ class Saving:
         self._fence = fence
         self._inside = False  #: a transaction is open
         self._unsaved: dict[str, Any] | None = None  #: to be saved with it
-        self.checkpoint = checkpoint
+        self._checkpoint = checkpoint
+
+    @property
+    def checkpoint(self) -> dict[str, Any] | None:
+        """What was saved last; a copy, which the caller may change."""
+        return deepcopy(self._checkpoint)
 
     def save(self, data: Mapping[str, Any]) -> None:
         """See `TaskContext.save_checkpoint`. A repetition does no harm."""
@@ -75,7 +81,7 @@ class Saving:
     def _done(self, entry: Entry) -> None:
         self._fence.committed(entry)
         if isinstance(entry.event.body, CheckpointSaved):
-            self.checkpoint = entry.event.body.data
+            self._checkpoint = entry.event.body.data
 
 
 class _Block(Session):
