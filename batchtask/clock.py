@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Connection, Engine, func, select
 
 from batchtask.database import database_errors
 
@@ -34,10 +34,13 @@ class DatabaseClock:
             StoreUnavailable: It cannot be asked; the time goes on from the last look.
         """
         with database_errors(), self._engine.connect() as connection:
-            before = time.monotonic()
-            at: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
-            after = time.monotonic()
-        self._mark = (at.astimezone(UTC), (before + after) / 2)
+            self.sync_over(connection)
+
+    def sync_over(self, connection: Connection) -> None:
+        """Look at the database's clock over a connection that is there anyway."""
+        before = time.monotonic()
+        at: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
+        self._mark = (at.astimezone(UTC), (before + time.monotonic()) / 2)
 
     def now(self) -> datetime:
         """The database's time, aware UTC."""

@@ -17,7 +17,7 @@ from tests.system import System
 from tests.tally import STEPS, make_tally, tallied
 
 HOURS = 3600
-QUICK = {"heartbeat_seconds": 0.5, "lease_seconds": 3, "reconcile_seconds": 0.5}
+QUICK = {"heartbeat_seconds": 0.5, "lease_seconds": 60, "reconcile_seconds": 0.5}
 
 
 class MovableClock:

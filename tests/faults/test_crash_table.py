@@ -96,16 +96,13 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.point} of {case.work.__name__} work")
 def test_a_crash_between_any_two_steps_changes_nothing_of_the_result(case: Case, system: System) -> None:
     make_tally(system)
-    for part in ("worker", "projections"):
-        if part == case.part:
-            system.crashing(part, case.point, **QUICK).wait_ready()
-        else:
-            system.start(part, QUICK).wait_ready()
+    other = "projections" if case.part == "worker" else "worker"
+    for part in (system.crashing(case.part, case.point, **QUICK), system.start(other, QUICK)):
+        part.wait_ready()
 
     ids = case.work(system)
     system.wait(lambda: system.crashed(case.point))
-    for part in ("worker", "projections"):
-        system.start(part, QUICK)
+    system.start(case.part, QUICK)
 
     system.wait_all_finished(ids, seconds=30)
     assert_all_succeeded(system, ids)
