@@ -144,7 +144,8 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     overdue: int  #: of the waiting ones: due for longer than a minute, and nobody published them
     outbox: int  #: submissions that a relay has yet to publish
     schedules: int
-    unproved: int = 0  #: of the queued ones: their message may be gone for all we know, the queue was not empty
+    unproved: int = 0  #: of the queued ones: their message may be gone for all we know
+    ready_messages: int | None = None  #: that waited in the tasks' queue; None = not asked, or the broker did not say
     repairs: list[Repair] = []
 
 
@@ -176,33 +177,39 @@ class FullPass:
         Raises:
             StoreUnavailable: Some may have been repaired; run it again.
         """
-        repairs: list[Repair] = []
         with database_errors(), self._engine.connect() as connection:
-            until = drift.database_time(connection, ago_seconds=self._grace_seconds)
-            for behind in drift.without_row(connection, until=until):
-                repairs += self._reconciler.project(behind)
-            for page in drift.pages(lambda after: drift.rows(connection, after=after)):
-                repairs += self._reconciler.project(drift.behind(page, quiet_seconds=self._grace_seconds))
-            repairs += self._reconciler.expire(_quiet(connection, self._heartbeat_seconds))
-            gone, unproved = self._gone(connection, ready, publish_all)
-            repairs += self._reconciler.queue_again(gone)
-            return Reconciled(repairs=repairs, unproved=unproved, **drift.counts(connection))
+            repairs = [
+                *self._project(connection),
+                *self._reconciler.expire(_quiet(connection, self._heartbeat_seconds)),
+            ]
+            asked_at = time.monotonic()
+            ready_messages = None if publish_all else ready()
+            queued = list(_queued(connection, asked_at))
+            unproved = 0
+            if not publish_all and ready_messages != 0:
+                queued, unproved = [], len(queued)
+            elif not publish_all and queued:
+                queued = _never_claimed(connection, queued, asked_at)
+            repairs += self._reconciler.queue_again(queued)
+            counts = drift.counts(connection)
+        return Reconciled(repairs=repairs, unproved=unproved, ready_messages=ready_messages, **counts)
 
-    def _gone(
-        self, connection: Connection, ready: Callable[[], int | None], publish_all: bool
-    ) -> tuple[list[Look], int]:
-        """The queued tasks whose messages are taken to be gone, and the number of those nothing is known of."""
-        asked_at = time.monotonic()
-        ready_messages = None if publish_all else ready()
-        queued = list(_queued(connection, asked_at))
-        if publish_all or not queued:
-            return queued, 0
-        if ready_messages != 0:
-            return [], len(queued)
-        suspects = Suspects()
-        suspects.note(queued, asked_at)
-        time.sleep(CLAIM_SECONDS)
-        return suspects.confirmed(connection), 0
+    def _project(self, connection: Connection) -> list[Repair]:
+        repairs: list[Repair] = []
+        until = drift.database_time(connection, ago_seconds=self._grace_seconds)
+        for behind in drift.without_row(connection, until=until):
+            repairs += self._reconciler.project(behind)
+        for page in drift.pages(lambda after: drift.rows(connection, after=after)):
+            repairs += self._reconciler.project(drift.behind(page, quiet_seconds=self._grace_seconds))
+        return repairs
+
+
+def _never_claimed(connection: Connection, queued: Iterable[Look], empty_at: float) -> list[Look]:
+    """Watch tasks for as long as a worker may take to claim one, and return those to which nothing happened."""
+    suspects = Suspects()
+    suspects.note(queued, empty_at)
+    time.sleep(CLAIM_SECONDS)
+    return suspects.confirmed(connection)
 
 
 def _quiet(connection: Connection, quiet_seconds: float) -> list[Look]:

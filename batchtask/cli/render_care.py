@@ -80,8 +80,9 @@ def _remarks(found: Reconciled) -> Iterator[str]:
     if found.outbox:
         yield f"{found.outbox} submissions wait in the outbox."
     if found.unproved:
+        seen = "the broker does not answer" if found.ready_messages is None else "while messages wait in the queue"
         yield (
-            f"{found.unproved} queued tasks may have no message: that shows only while nothing waits in the queue. "
+            f"{found.unproved} queued tasks may have no message, for all that can be told: {seen}. "
             "If the broker lost its disk, use --publish-all."
         )
 
