@@ -52,7 +52,7 @@ class Saving:
             raise InvalidRequestError("A transaction of this task is open already: use its session.")
         self._inside, self._unsaved = True, None
         try:
-            with _Block(self._fence.engine) as session:  # closing rolls back what is not committed
+            with _Block(self._fence.engine, expire_on_commit=False) as session:  # closing rolls back
                 yield session
                 session.flush()
                 if session.in_transaction() or self._unsaved is not None:
