@@ -25,7 +25,7 @@ Ended = Answer | Lost
 async def closed(pool: ChildPool) -> None:
     """Close a pool and wait until its processes are gone."""
     children = [child for child, _ in pool._idle]
-    pool.close()
+    await pool.close()
     await until(lambda: not any(runs(child.pid) for child in children))
 
 
@@ -79,4 +79,7 @@ async def until(holds: Callable[[], object], *, seconds: float = 20) -> None:
 
 
 def runs(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -166,7 +166,7 @@ class Worker:
         await self._write_log()
         await self._deps.consumer.close()
         await self._publisher.close()
-        self._deps.pool.close()
+        await self._deps.pool.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
 

@@ -62,19 +62,25 @@ class Child(asyncio.Protocol):
     async def start(cls, context: ForkServerContext, settings: ChildSettings) -> Child:
         """Start a process and wait until it takes tasks."""
         ours, theirs = socket.socketpair()
-        process = context.Process(target=main, args=(theirs, settings), daemon=True)
-        loop = asyncio.get_running_loop()
-        with cls._family.birth():
-            await loop.run_in_executor(None, process.start)  # blocks for the time of a fork and a few messages
-            child = cls(process, ours)
-            cls._family.add(child.pid)
-        theirs.close()
         ours.setblocking(False)
-        await loop.create_connection(lambda: child, sock=ours)
-        # A process that it forked may hold the socket open when it dies.
-        loop.add_reader(process.sentinel, child._process_ended)
-        await child._ready
+        child = cls(context.Process(target=main, args=(theirs, settings), daemon=True), ours)
+        try:
+            await child._begin(theirs)
+        except BaseException:
+            child.close()  # and so the process, if there is one, ends
+            raise
         return child
+
+    async def _begin(self, theirs: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        with self._family.birth():
+            # It blocks for the time of a fork and a few messages. Once begun it is finished, or their end stays open.
+            await asyncio.shield(loop.run_in_executor(None, _start, self._process, theirs))
+            self._family.add(self.pid)
+        await loop.create_connection(lambda: self, sock=self._link)
+        # A process that it forked may hold the socket open when it dies.
+        loop.add_reader(self._process.sentinel, self._process_ended)
+        await self._ready
 
     @property
     def pid(self) -> int:
@@ -114,6 +120,8 @@ class Child(asyncio.Protocol):
         """Let the process end by itself: it does when the socket closes."""
         if self._transport is not None:
             self._transport.close()
+        else:
+            self._link.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
@@ -158,6 +166,13 @@ class Child(asyncio.Protocol):
     def _send(self, frame: ToChild) -> None:
         assert self._transport is not None
         self._transport.write(encode(frame))
+
+
+def _start(process: ForkServerProcess, theirs: socket.socket) -> None:
+    try:
+        process.start()
+    finally:
+        theirs.close()  # here: whoever waits for us may be gone, and the number would soon mean another file
 
 
 def _death(exitcode: int | None) -> str:

@@ -102,11 +102,16 @@ class ChildPool:
             self._let_go(self._idle.popleft()[0])
         self._keep_warm()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let all idle children end, and those that are given back."""
         self._closed = True
+        starting = [one for one in (self._growth, self._warming) if one is not None]
+        for one in starting:
+            one.cancel()
+        await asyncio.gather(*starting, return_exceptions=True)
         while self._idle:
             self._let_go(self._idle.popleft()[0])
+        await asyncio.sleep(0)  # in the next turn of the loop the transports close their sockets
 
     def _worn(self, child: Child) -> bool:
         if child.worn or 0 < self._child_tasks <= child.tasks:
@@ -129,8 +134,7 @@ class ChildPool:
     async def _warm_up(self) -> None:
         try:
             missing = self._warm - self._count
-            for child in await asyncio.gather(*(self._start_child() for _ in range(missing))):
-                self.release(child)
+            await asyncio.gather(*(self._start_child() for _ in range(missing)))
         finally:
             self._warming = None
 
@@ -142,21 +146,22 @@ class ChildPool:
                 await asyncio.sleep(PATIENCE_SECONDS)
                 wanted = min(len(self._waiting), self._largest - self._count)
                 if wanted > 0 and loop.time() - self._released_at >= PATIENCE_SECONDS:
-                    for child in await asyncio.gather(*(self._start_child() for _ in range(wanted))):
-                        self.release(child)
+                    await asyncio.gather(*(self._start_child() for _ in range(wanted)))
         finally:
             self._growth = None
 
-    async def _start_child(self) -> Child:
+    async def _start_child(self) -> None:
         """Start a child, however long it takes: that a machine is out of processes is no fault of the task."""
         self._count += 1
         try:
             while True:
                 try:
-                    return await Child.start(self._context, self._settings)
+                    child = await Child.start(self._context, self._settings)
+                    break
                 except (OSError, EOFError) as error:  # EOFError: the fork server died; the next try starts another
                     logger.warning("child cannot start", extra={"reason": str(error)})
                     await asyncio.sleep(START_PAUSE_SECONDS)
         except BaseException:
             self._count -= 1
             raise
+        self.release(child)

@@ -47,7 +47,8 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
     told = _Told(alarm)
     threading.Thread(target=_listen, args=(link, runs, told), daemon=True).start()
     send = _sender(link)
-    send(Ready(os.getpid(), os.getppid()))
+    with contextlib.suppress(BrokenPipeError):  # the worker has left already, as the thread finds out, too
+        send(Ready(os.getpid(), os.getppid()))
     while True:
         run = runs.get()
         context = ChildContext(
