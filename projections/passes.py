@@ -4,12 +4,15 @@ That a queued task's message is gone cannot be seen, only inferred: nothing was 
 after the task was queued, so a worker had its message in hand, or nobody; and some time later no worker has claimed
 it. While the queue is never empty, a lost message in it stays hidden; the full pass can be told to do without
 evidence. Wrong inferences cost a message more, which the claim refuses.
+
+That a lease ran out is looked at twice, too: when the database was frozen or out of everybody's reach, whoever lives
+says so soon after it answers again, and the reconciler must not be faster.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain, islice
@@ -26,8 +29,9 @@ from projections.rows import State
 
 #: Between a publish and the event that says so, in either order; far more than was ever seen. A guess.
 PUBLISH_MARGIN_SECONDS = 2.0
-#: A worker that was given a message claims its task, or gives it back, within this. A guess.
-CLAIM_SECONDS = 10.0
+#: Within this a worker that was given a message claims its task or gives it back, and one that lives renews its
+#: leases once the database answers. A guess.
+WATCH_SECONDS = 10.0
 #: Noted in one pass; the next one goes on.
 MOST_SUSPECTS = 50_000
 #: Open rows in each state that one background pass looks at; measured: some 20 µs for each.
@@ -40,40 +44,32 @@ OVERLAP_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class _Suspect:
-    """A queued task whose message nobody seemed to have."""
-
     version: int
     noted_at: float  #: by the monotonic clock
 
 
 @dataclass
 class Suspects:
-    """Queued tasks whose messages may be gone, until enough time has passed to tell."""
+    """Tasks that look wrong, until enough time has passed for whoever is alive to prove the opposite."""
 
     _noted: dict[TaskId, _Suspect] = field(default_factory=dict)
 
-    def note(self, queued: Iterable[Look], empty_at: float) -> None:
-        """Suspect tasks that were queued before nothing was ready in the queue, at a time of the monotonic clock."""
-        for look in queued:
+    def note(self, looks: Iterable[Look], at: float) -> None:
+        """Suspect tasks since a time of the monotonic clock, or still since an earlier one."""
+        for look in looks:
             noted = self._noted.get(look.task_id)
             if noted is None or noted.version != look.version:
-                self._noted[look.task_id] = _Suspect(look.version, empty_at)
+                self._noted[look.task_id] = _Suspect(look.version, at)
 
-    def confirmed(self, connection: Connection) -> list[Look]:
+    def confirmed(self, connection: Connection, seconds: float) -> list[Look]:
         """Take out the tasks suspected for long enough, and return those to which nothing happened since."""
-        until = time.monotonic() - CLAIM_SECONDS
-        due = [task_id for task_id, suspect in self._noted.items() if suspect.noted_at <= until]
-        gone = []
-        for start in range(0, len(due), drift.PAGE):
-            for look in drift.looks(connection, due[start : start + drift.PAGE]):
-                if look.version == self._noted[look.task_id].version:
-                    gone.append(look)
+        until = time.monotonic() - seconds
+        due = {task_id: suspect for task_id, suspect in self._noted.items() if suspect.noted_at <= until}
         for task_id in due:
             del self._noted[task_id]
-        return gone
-
-    def __len__(self) -> int:
-        return len(self._noted)
+        pages = (list(due)[start : start + drift.PAGE] for start in range(0, len(due), drift.PAGE))
+        looks = chain.from_iterable(drift.looks(connection, page) for page in pages)
+        return [look for look in looks if look.version == due[look.task_id].version]
 
 
 class BackgroundPass:
@@ -95,7 +91,7 @@ class BackgroundPass:
         self._grace_seconds = grace_seconds
         self._seen_until: datetime | None = None
         self._places = {State.New: 0, State.Started: 0}  # the last number looked at
-        self._suspects = Suspects()
+        self._silent, self._unclaimed = Suspects(), Suspects()
 
     def run(self, empty_at: float | None) -> list[Repair]:
         """Make one pass and return what was repaired.
@@ -109,11 +105,15 @@ class BackgroundPass:
         """
         repairs = self._project()
         with database_errors(), self._engine.connect() as connection:
-            quiet = _quiet(connection, self._heartbeat_seconds)
+            silent = self._silent.confirmed(connection, min(WATCH_SECONDS, self._heartbeat_seconds))
+            self._silent.note(self._expired(connection), time.monotonic())
             if empty_at is not None:
-                self._suspects.note(islice(_queued(connection, empty_at), MOST_SUSPECTS), empty_at)
-            gone = self._suspects.confirmed(connection)
-        return [*repairs, *self._reconciler.expire(quiet), *self._reconciler.queue_again(gone)]
+                self._unclaimed.note(islice(_queued(connection, empty_at), MOST_SUSPECTS), empty_at)
+            gone = self._unclaimed.confirmed(connection, WATCH_SECONDS)
+        return [*repairs, *self._reconciler.expire(silent), *self._reconciler.queue_again(gone)]
+
+    def _expired(self, connection: Connection) -> list[Look]:
+        return self._reconciler.expired(_quiet(connection, self._heartbeat_seconds))
 
     def _project(self) -> list[Repair]:
         with database_errors(), self._engine.connect() as connection:
@@ -178,20 +178,17 @@ class FullPass:
             StoreUnavailable: Some may have been repaired; run it again.
         """
         with database_errors(), self._engine.connect() as connection:
-            repairs = [
-                *self._project(connection),
-                *self._reconciler.expire(_quiet(connection, self._heartbeat_seconds)),
-            ]
+            repairs = self._project(connection)
+            expired = self._reconciler.expired(_quiet(connection, self._heartbeat_seconds))
             asked_at = time.monotonic()
             ready_messages = None if publish_all else ready()
             queued = list(_queued(connection, asked_at))
-            unproved = 0
-            if not publish_all and ready_messages != 0:
-                queued, unproved = [], len(queued)
-            elif not publish_all and queued:
-                queued = _never_claimed(connection, queued, asked_at)
-            repairs += self._reconciler.queue_again(queued)
+            watched = queued if ready_messages == 0 else []
+            lasting = _watch(connection, [*expired, *watched])
+            repairs += self._reconciler.expire(lasting)
+            repairs += self._reconciler.queue_again(queued if publish_all else lasting)
             counts = drift.counts(connection)
+        unproved = 0 if publish_all else len(queued) - len(watched)
         return Reconciled(repairs=repairs, unproved=unproved, ready_messages=ready_messages, **counts)
 
     def _project(self, connection: Connection) -> list[Repair]:
@@ -204,12 +201,13 @@ class FullPass:
         return repairs
 
 
-def _never_claimed(connection: Connection, queued: Iterable[Look], empty_at: float) -> list[Look]:
-    """Watch tasks for as long as a worker may take to claim one, and return those to which nothing happened."""
+def _watch(connection: Connection, looks: Sequence[Look]) -> list[Look]:
+    """Wait for whoever is alive to prove it, and return the tasks to which nothing happened."""
     suspects = Suspects()
-    suspects.note(queued, empty_at)
-    time.sleep(CLAIM_SECONDS)
-    return suspects.confirmed(connection)
+    suspects.note(looks, time.monotonic())
+    if looks:
+        time.sleep(WATCH_SECONDS)
+    return suspects.confirmed(connection, WATCH_SECONDS)
 
 
 def _quiet(connection: Connection, quiet_seconds: float) -> list[Look]:

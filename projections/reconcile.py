@@ -91,6 +91,16 @@ class Reconciler:
             repairs += [Repair(task_id, Fault.ROW_BEHIND, []) for task_id, events in streams.items() if events]
         return self._noted(repairs)
 
+    def expired(self, quiet: Sequence[Look]) -> list[Look]:
+        """Return those whose attempts have said nothing for longer than their leases."""
+        found: list[Look] = []
+        for chunk in _chunks(quiet):
+            streams = self._load(dict.fromkeys((look.task_id for look in chunk), -1))
+            found += [
+                look for look in chunk if self._append(look, streams.get(look.task_id, []), self._expiry).events
+            ]
+        return found
+
     def expire(self, quiet: Sequence[Look]) -> list[Repair]:
         """End the attempts that have said nothing for longer than their leases.
 
