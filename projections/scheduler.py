@@ -68,6 +68,7 @@ class Scheduler:
         self._runner: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._looking = asyncio.Lock()
+        self._database_away = False
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -111,11 +112,18 @@ class Scheduler:
     async def _look(self) -> float:
         """Do what is due and return how long to wait before the next look."""
         try:
-            return await self._in_thread(self._do_what_is_due)
+            pause = await self._in_thread(self._do_what_is_due)
         except (StoreUnavailable, SchemaMissing) as error:  # tables are gone while a backup is being restored
-            logger.warning("database away", extra={"reason": str(error)})
+            if not self._database_away:
+                logger.warning("scheduler waits for the database", extra={"reason": str(error)})
+            self._database_away = True
         except Exception:
             logger.exception("scheduler cannot go on with what is due")
+        else:
+            if self._database_away:
+                logger.info("scheduler has the database again")
+            self._database_away = False
+            return pause
         return LOOK_SECONDS
 
     def _do_what_is_due(self) -> float:

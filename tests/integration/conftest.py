@@ -3,16 +3,20 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from multiprocessing import forkserver
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from batchtask.database import make_engine
+from batchtask.local import RabbitMQ, broker_installation
 from batchtask.store import EventStore
 from tests.children import SETTINGS, closed
+from tests.conftest import ENVIRON
 from worker.children.pool import ChildPool
 
 
@@ -46,3 +50,14 @@ def shared(loop: asyncio.Runner) -> Iterator[ChildPool]:
     loop.run(pool.start())
     yield pool
     loop.run(closed(pool))
+
+
+@pytest.fixture
+def own_broker() -> Iterator[RabbitMQ]:
+    """A broker of the test's own, to kill and to block."""
+    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
+        installation = broker_installation(Path(directory), ENVIRON, print)
+        broker = RabbitMQ(installation=installation, directory=Path(directory))
+        broker.start()
+        yield broker
+        broker.stop()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, insert, select, text
@@ -18,14 +16,13 @@ from batchtask.broker import Publisher
 from batchtask.database import make_engine
 from batchtask.definitions import Registry, TaskContext, task
 from batchtask.identifiers import TaskId, new_task_id
-from batchtask.local import RabbitMQ, broker_installation
+from batchtask.local import RabbitMQ
 from batchtask.publishing import REPEAT_HEADER
 from batchtask.settings import Settings
 from batchtask.tables import outbox as outbox_table
 from batchtask.topology import PROJECTIONS_QUEUE, TASKS_QUEUE
 from producer.outbox import Outbox
 from projections.relay import PAGE, Relay, lag_seconds
-from tests.conftest import ENVIRON
 from tests.contract.test_producers import messages_in
 from tests.polling import eventually
 from tests.system import System
@@ -239,16 +236,6 @@ def test_what_was_committed_runs_at_once_or_when_it_is_due(system: System) -> No
 
     assert [system.trace(task_id).read_text() for task_id in ids] == [f"{task_id}\n" for task_id in ids]
     assert not rows(system.engine)
-
-
-@pytest.fixture
-def own_broker() -> Iterator[RabbitMQ]:
-    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
-        installation = broker_installation(Path(directory), ENVIRON, print)
-        broker = RabbitMQ(installation=installation, directory=Path(directory))
-        broker.start()
-        yield broker
-        broker.stop()
 
 
 def test_rows_wait_while_the_broker_is_away_and_no_transaction_stays_open(
