@@ -65,8 +65,9 @@ class Ticks:
         while True:
             with database_errors(), self._engine.begin() as connection:
                 due = connection.execute(_DUE).all()
-                made += self._tick_page(connection, due) if due else 0
-                signal_points.reached("scheduler.ticked")
+                if due:
+                    made += self._tick_page(connection, due)
+                    signal_points.reached("scheduler.ticked")
             if len(due) < PAGE:
                 return made
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pika
 import pytest
+from sqlalchemy import func
 
-from batchtask.identifiers import TaskId
+from batchtask.identifiers import TaskId, new_task_id
+from batchtask.messages import SubmitTask
 from batchtask.settings import Settings
+from batchtask.tables import schedule
 from producer.outbox import Outbox
 from producer.task_request import TaskRequest
+from projections.schedules import Schedules
 from tests.outcome import assert_all_succeeded
 from tests.system import Part, System
 from tests.tally import STEPS, make_tally, tallied
@@ -86,6 +92,10 @@ CASES = [
     Case("projector.committed", "projections", plain),
     Case("projections.applied", "projections", plain),
     Case("projections.settled", "projections", plain),
+    Case("scheduler.taken", "projections", retried),
+    Case("scheduler.published", "projections", retried),
+    Case("scheduler.written", "projections", retried),
+    Case("scheduler.committed", "projections", retried),
     Case("relay.taken", "projections", transactional),
     Case("relay.published", "projections", transactional),
     Case("relay.deleted", "projections", transactional),
@@ -109,11 +119,58 @@ def test_a_crash_between_any_two_steps_changes_nothing_of_the_result(case: Case,
     assert tallied(system) == sorted((task_id, step) for task_id in ids for step in range(STEPS))
 
 
+def test_ticks_whose_scheduler_dies_are_one_task_each(system: System) -> None:
+    make_tally(system)
+    system.crashing("projections", "scheduler.ticked", **QUICK).wait_ready()
+    system.worker(**QUICK)
+    schedules = Schedules(system.engine)
+    for number in range(TASKS):
+        command = SubmitTask(
+            task_id=new_task_id(), name="tally", submitted_at=datetime.now(UTC), parameters={"steps": STEPS}
+        )
+        schedules.add(f"tick {number}", "0 0 1 1 *", "UTC", command)
+    with system.engine.begin() as connection:
+        connection.execute(schedule.update().values(next_at=func.now()))
+
+    system.wait(lambda: system.crashed("scheduler.ticked"))
+    system.projections(**QUICK)
+
+    system.wait(lambda: all(one.last_task_id for one in schedules.all()))
+    ids = [TaskId(one.last_task_id) for one in schedules.all() if one.last_task_id is not None]
+    system.wait_all_finished(ids, seconds=30)
+    assert_all_succeeded(system, ids)
+    assert set(system.rows()) == set(ids)
+    assert tallied(system) == sorted((task_id, step) for task_id in ids for step in range(STEPS))
+
+
+def test_a_dead_letter_whose_keeper_dies_is_one_row(system: System) -> None:
+    """What nobody can read is set aside twice, by the worker and by the projections."""
+    system.crashing("projections", "dead-letters.kept", **QUICK).wait_ready()
+    system.worker(**QUICK)
+    publish(system, b"not an envelope")
+    system.wait(lambda: system.crashed("dead-letters.kept"))
+    system.projections(**QUICK)
+
+    publish(system, b"not one either")
+
+    system.wait(lambda: len(system.dead_letters(body=b"not one either")) == 2)
+    queues = [letter["queue"] for letter in system.dead_letters(body=b"not an envelope")]
+    assert sorted(queues) == ["batchtask.projections", "batchtask.tasks"]
+
+
 def test_every_signal_point_stands_in_the_table() -> None:
     sources = [path.read_text() for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     in_code = {point for source in sources for point in re.findall(r'reached\("([\w.-]+)"\)', source)}
     page = (ROOT / "docs" / "crashes.md").read_text()
     described = set(re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE))
 
-    assert {case.point for case in CASES} == in_code
+    assert {case.point for case in CASES} | {"scheduler.ticked", "dead-letters.kept"} == in_code
     assert described == in_code
+
+
+def publish(system: System, body: bytes) -> None:
+    with pika.BlockingConnection(pika.URLParameters(system.amqp_url)) as connection:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        properties = pika.BasicProperties(delivery_mode=2)
+        channel.basic_publish("batchtask.commands", "submit", body, properties, mandatory=True)
