@@ -21,6 +21,7 @@ class Mailbox(socketserver.ThreadingTCPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Session)
         self.messages: list[str] = []
+        self.answers: list[bool] = []  #: to whether it has a message
         self.chance = random.Random(SEED)
         self.sessions: set[object] = set()
         self.changed = threading.Condition()
@@ -39,7 +40,8 @@ class Mailbox(socketserver.ThreadingTCPServer):
         with self.changed:
             before = self.sessions - {asking}
             self.changed.wait_for(lambda: not before & self.sessions)
-            return message_id in self.messages
+            self.answers.append(f"<{message_id.strip('<>')}>" in self.messages)  # smtplib asks without the brackets
+            return self.answers[-1]
 
 
 class _Session(socketserver.StreamRequestHandler):
