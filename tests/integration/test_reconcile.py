@@ -9,16 +9,27 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, delete, func, insert, select, update
 
 from batchtask.database import make_engine
 from batchtask.errors import LeaseLost
-from batchtask.events import AttemptLost, Event, HeartbeatRecorded, RetryScheduled, TaskDeferred, TaskFailed
+from batchtask.events import (
+    AttemptLost,
+    AttemptStarted,
+    Event,
+    HeartbeatRecorded,
+    RetryScheduled,
+    TaskDeferred,
+    TaskFailed,
+)
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.intentions import Defer, Reject, Replay, Report, RequestCancel
 from batchtask.outcomes import Cause, Lost, Succeeded
-from batchtask.store import EventStore, first_event
+from batchtask.store import Append, EventStore, first_event
 from batchtask.tables import batchtask, outbox
 from batchtask.tables import event as event_table
 from batchtask.task_state import Phase
@@ -28,6 +39,7 @@ from projections.projector import Projector
 from projections.reconcile import Fault, Reconciler, Repair
 from projections.rows import fold_row
 from tests.desks import BEGAN, Desks, claim_request, command, somebody_decides
+from tests.histories import chosen
 from worker.lease import Lease
 
 #: Short, because the ages of events are the database's to tell: they cannot be older than it has been up.
@@ -115,10 +127,14 @@ class Bench:
 @pytest.fixture
 def bench(engine: Engine) -> Bench:
     """An empty system: a pass looks at everything there is."""
+    empty(engine)
+    return Bench(engine)
+
+
+def empty(engine: Engine) -> None:
     with engine.begin() as connection:
         for table in (batchtask, event_table, outbox):
             connection.execute(delete(table))
-    return Bench(engine)
 
 
 def now() -> datetime:
@@ -375,3 +391,44 @@ def test_a_stream_that_this_release_cannot_read_stands_in_nobodys_way(bench: Ben
     bench.let_time_pass(newer)
 
     assert repaired(bench.full()) == {(readable, Fault.MESSAGE_GONE)}
+
+
+SHAPES = st.tuples(st.lists(st.integers(0, 30), max_size=14), st.floats(0, 1))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(shapes=st.lists(SHAPES, min_size=1, max_size=8))
+def test_whatever_happened_before_everything_went_silent_each_task_is_in_one_place_after_a_full_pass(
+    shapes: list[tuple[list[int], float]], engine: Engine
+) -> None:
+    """No worker is left, no message is left, and the rows show any part of the streams, or nothing."""
+    empty(engine)
+    bench = Bench(engine)
+    ids = [left_behind(bench, choices, seen) for choices, seen in shapes]
+    bench.let_time_pass(*ids)
+
+    found = bench.full(ready=0)
+
+    assert all(map(bench.row_is_true, ids))
+    phases = Counter(bench.store.state(task_id).phase for task_id in ids)
+    assert (found.queued, found.running, found.waiting) == (0, 0, phases[Phase.WAITING])
+    assert (found.finished, found.dead) == (
+        phases[Phase.SUCCEEDED],
+        phases[Phase.FAILED] + phases[Phase.CANCELLED],
+    )
+    assert found.waiting + found.finished + found.dead == len(ids)
+    assert bench.full(ready=0).repairs == []
+
+
+def left_behind(bench: Bench, choices: list[int], seen: float) -> TaskId:
+    """A task with any history, of which the projections have seen a part."""
+    task_id = new_task_id()
+    history = [short_lease(one) for one in chosen(first_event(command(task_id)).body, choices)]
+    bench.store.append(Append(task_id, -1, history, BEGAN))
+    events = bench.store.load(task_id)
+    bench.projector.project(events[: round(seen * len(events))])
+    return task_id
+
+
+def short_lease(event: Event) -> Event:
+    return msgspec.structs.replace(event, lease_seconds=LEASE_SECONDS) if isinstance(event, AttemptStarted) else event
