@@ -247,26 +247,6 @@ def test_schedulers_that_are_killed_while_they_release_lose_no_task_and_run_none
         assert sum(isinstance(event, TaskReleased) for event in system.history(task_id)) <= 1
 
 
-POINTS = ["scheduler.taken", "scheduler.published", "scheduler.written", "scheduler.committed", "scheduler.ticked"]
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_a_scheduler_that_dies_between_two_steps_leaves_the_same_end(point: str, system: System) -> None:
-    system.worker()
-    system.projections(crash_at=point)
-    [delayed_id] = delayed(system, 1, delay_seconds=0.5)
-    Schedules(system.engine).add("once", "* * * * * *", "UTC", command(name="noop"))
-    system.wait(lambda: system.parts[1].process.poll() is not None)
-
-    system.projections()
-
-    system.wait_finished(delayed_id)
-    Schedules(system.engine).remove("once")
-    assert_each_ran_once(system, [delayed_id])
-    system.wait(lambda: set(system.states().values()) == {State.Succeeded})
-    assert_all_succeeded(system, list(system.states()))
-
-
 def test_two_of_everything_give_the_same_rows_as_one(running: System, doubled: System) -> None:
     assert story(running) == story(doubled)
 
