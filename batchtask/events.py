@@ -75,10 +75,10 @@ class AttemptFailed(Event, frozen=True, kw_only=True):
 
 
 class AttemptTimedOut(Event, frozen=True, kw_only=True):
-    """The hard limit passed; the process group was killed."""
+    """The hard limit passed and the processes were killed, or the soft one and the task code ended on being told."""
 
     fence: int
-    limit_seconds: float  #: finite: settings and definitions take no other
+    limit_seconds: float  #: of the two; finite: settings and definitions take no other
 
 
 class AttemptInterrupted(Event, frozen=True, kw_only=True):

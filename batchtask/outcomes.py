@@ -18,7 +18,7 @@ class Cause(enum.StrEnum):
     """Why an attempt or a task failed; each cause has a budget of its own."""
 
     ERROR = "error"  #: task code raised or returned a failure
-    TIME_LIMIT = "time-limit"  #: the hard limit killed the attempt
+    TIME_LIMIT = "time-limit"  #: the attempt was ended by its hard limit, or by its soft one
     MEMORY = "memory"  #: the task took more memory than it may
     LOST_WORKER = "lost-worker"  #: the process that ran it died
     REJECTED = "rejected"  #: no worker can run it: unknown name, another database, delivery limit
@@ -41,7 +41,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
 
 
 class TimedOut(msgspec.Struct, frozen=True, kw_only=True, tag="timed-out"):
-    """The hard limit passed and the process was killed."""
+    """The hard limit passed and the process was killed, or the soft one and `TimeIsShort` ended the task code."""
 
     limit_seconds: float
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from batchtask import signal_points
 from batchtask.definitions import EffectInDoubt
 from batchtask.tables import effect
 from worker.children.fencing import Fence, patiently
@@ -60,6 +61,7 @@ class Effects:
 
     def _perform(self, key: str, perform: Callable[[], Told], not_done: tuple[type[Exception], ...]) -> str:
         self._begun.add(key)
+        signal_points.reached("effect.intended")
         try:
             told = perform()
         except not_done:
@@ -67,7 +69,10 @@ class Effects:
             self._begun.discard(key)
             raise
         # Any other error leaves the intent open, as a kill does: nobody knows whether the other side heard us.
-        return self._remember(key, told)
+        signal_points.reached("effect.performed")
+        outcome = self._remember(key, told)
+        signal_points.reached("effect.remembered")
+        return outcome
 
     def _intend(self, key: str, *, take_over: bool) -> _Found | None:
         """Commit under the fence that the effect is about to be done; or return what was found, and write nothing."""

@@ -87,11 +87,13 @@ class _Told:
 
 def _end_what_it_started() -> None:
     """Kill the processes that a task has left behind. Nearly always there are none, as one system call tells."""
-    with contextlib.suppress(ChildProcessError):
-        while True:
+    while True:
+        try:
             if os.waitpid(-1, os.WNOHANG) == (0, 0):
                 kill_descendants(os.getpid())
                 os.waitpid(-1, 0)
+        except ChildProcessError:
+            return
 
 
 def _sender(link: socket.socket) -> Callable[[FromChild], None]:

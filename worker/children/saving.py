@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from sqlalchemy.orm import Session
 
+from batchtask import signal_points
 from batchtask.events import CheckpointSaved
 from worker.children.fencing import Entry, Fence, patiently
 
@@ -63,6 +64,7 @@ class Saving:
     def _commit(self, session: Session) -> None:
         event = self._fence.alive() if self._unsaved is None else self._saved(self._unsaved)
         entry = self._fence.append(session.connection(), event)  # last: others wait for our place until we commit
+        signal_points.reached("checkpoint.appended")
         try:
             Session.commit(session)
         except DBAPIError as error:
@@ -79,6 +81,7 @@ class Saving:
         return CheckpointSaved(fence=self._fence.number, data=data)
 
     def _done(self, entry: Entry) -> None:
+        signal_points.reached("checkpoint.committed")
         self._fence.committed(entry)
         if isinstance(entry.event.body, CheckpointSaved):
             self._checkpoint = entry.event.body.data
