@@ -35,7 +35,7 @@ class Case:
     """One line of the table."""
 
     point: str
-    part: str  #: that is killed: `worker` or `projections`
+    part: str  #: that is killed, or one of its children: `worker` or `projections`
     work: Callable[[System], list[TaskId]]  #: makes the part get there
 
 
@@ -87,6 +87,9 @@ CASES = [
     Case("attempt.performed", "worker", leased),
     Case("attempt.recorded", "worker", leased),
     Case("attempt.recorded", "worker", retried),
+    Case("checkpoint.appended", "worker", plain),
+    Case("checkpoint.committed", "worker", plain),
+    Case("checkpoint.committed", "worker", leased),
     Case("projector.recorded", "projections", plain),
     Case("projector.written", "projections", plain),
     Case("projector.committed", "projections", plain),
@@ -101,6 +104,8 @@ CASES = [
     Case("relay.deleted", "projections", transactional),
     Case("relay.committed", "projections", transactional),
 ]
+
+EFFECT_POINTS = ["effect.intended", "effect.performed", "effect.remembered"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.point} of {case.work.__name__} work")
@@ -117,6 +122,20 @@ def test_a_crash_between_any_two_steps_changes_nothing_of_the_result(case: Case,
     system.wait_all_finished(ids, seconds=30)
     assert_all_succeeded(system, ids)
     assert tallied(system) == sorted((task_id, step) for task_id in ids for step in range(STEPS))
+
+
+@pytest.mark.parametrize("point", EFFECT_POINTS)
+def test_an_effect_is_done_once_although_a_child_dies(point: str, system: System) -> None:
+    system.crashing("worker", point, **QUICK).wait_ready()
+    system.projections(**QUICK).wait_ready()
+
+    ids = system.submit_many_traced("append-once", TASKS)
+
+    system.wait(lambda: system.crashed(point))
+    system.wait_all_finished(ids, seconds=30)
+    assert_all_succeeded(system, ids)
+    for task_id in ids:
+        assert system.trace(task_id).read_text() == f"{task_id}\n"
 
 
 def test_ticks_whose_scheduler_dies_are_one_task_each(system: System) -> None:
@@ -164,7 +183,7 @@ def test_every_signal_point_stands_in_the_table() -> None:
     page = (ROOT / "docs" / "crashes.md").read_text()
     described = set(re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE))
 
-    assert {case.point for case in CASES} | {"scheduler.ticked", "dead-letters.kept"} == in_code
+    assert {case.point for case in CASES} | {*EFFECT_POINTS, "scheduler.ticked", "dead-letters.kept"} == in_code
     assert described == in_code
 
 

@@ -47,6 +47,8 @@ def interrupted(context: TaskContext, parameters: How) -> str:
             talk_for_ever(context)
         if parameters.how == "wait":
             subprocess.run(["sleep", str(FOREVER_SECONDS)], check=False)
+        if parameters.how == "effect":
+            context.effect("print", lambda: print_slowly(parameters.path))
         if parameters.how == "spin":
             while True:
                 pass
@@ -157,6 +159,12 @@ def flaky(context: TaskContext, parameters: How) -> str:
 def pid(context: TaskContext) -> str:
     """Answer in which process it ran."""
     return str(os.getpid())
+
+
+def print_slowly(path: str) -> str:
+    time.sleep(1.5)
+    trace(path, "printed")
+    return "page 1"
 
 
 def talk_for_ever(context: TaskContext) -> None:

@@ -181,6 +181,17 @@ tally = task("tally", timeout=60, retry=QUICK_RETRIES)(tally_up)
 tally_leased = task("tally-leased", retry=QUICK_RETRIES, acknowledge=Acknowledge.LEASE)(tally_up)
 
 
+@task("append-once", timeout=60, retry=QUICK_RETRIES)
+def append_once(context: TaskContext, parameters: At) -> str:
+    """Append the task's id to a file through the effect ledger, and look there when in doubt."""
+    line, file = str(context.task_id), Path(parameters.path)
+    return context.effect(
+        "line",
+        lambda: _append(parameters.path, line),
+        ask=lambda: "found" if file.exists() and line in file.read_text().split() else None,
+    )
+
+
 def _append(path: str, line: str) -> None:
     with Path(path).open("a") as file:
         file.write(line + "\n")
