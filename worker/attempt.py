@@ -143,7 +143,7 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
     deps.running[lease.task_id] = running
     if deps.stopping:
         running.stop(Stop.SHUTDOWN)
-    child = running.child = await deps.pool.acquire()
+    child = running.child = await deps.pool.acquire(memory_limit_of(running, deps))
     timers = set_timers(running, deps)
     try:
         if running.stopped is not None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import select
 
 from batchtask.events import (
     AttemptFailed,
@@ -26,6 +27,7 @@ from batchtask.events import (
 )
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
+from batchtask.tables import effect
 from projections.rows import State
 from tests.children import runs
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
@@ -63,6 +65,18 @@ def test_a_task_that_catches_the_interruption_succeeds(system: System) -> None:
     row = system.wait_finished(system.submit_traced("interrupted", how="save"))
 
     assert (row["state"], row["response"]) == (State.Succeeded, "saved")
+
+
+def test_an_interruption_waits_for_an_effect_that_has_begun(system: System) -> None:
+    system.worker()
+    system.projections()
+    task_id = system.submit_traced("interrupted", how="effect")
+
+    system.wait_finished(task_id)
+
+    assert system.trace(task_id).read_text() == "began\nprinted\ninterrupted\n"
+    with system.engine.connect() as connection:
+        assert connection.execute(select(effect.c.outcome)).scalars().all() == ["page 1"]
 
 
 def test_the_service_wide_limit_kills_what_left_the_process_group(system: System) -> None:

@@ -196,6 +196,25 @@ def test_a_child_that_holds_too_much_after_a_task_is_replaced(
     assert isinstance(after, Succeeded)
 
 
+def test_a_task_is_not_charged_for_the_memory_of_those_before_it(loop: asyncio.Runner, tmp_path: Path) -> None:
+    (tmp_path / "before.open").touch()
+
+    async def pids() -> tuple[int, int, int]:
+        async with own_pool(warm=1, largest=1) as pool:
+            await ended(pool, run_of("takes-memory", path=f"{tmp_path}/before", mb=80, where="kept"))
+            taken = []
+            for limit_mb in (None, 400, 100):
+                child = await pool.acquire(limit_mb)
+                taken.append(child.pid)
+                pool.release(child)
+            return taken[0], taken[1], taken[2]
+
+    without, roomy, tight = loop.run(pids())
+
+    assert without == roomy
+    assert tight != without
+
+
 def test_warm_children_that_died_are_replaced_before_a_task_comes(loop: asyncio.Runner) -> None:
     async def refilled() -> int:
         async with own_pool(warm=2, largest=3) as pool:

@@ -62,8 +62,19 @@ class ChildPool:
     def size(self) -> int:
         return self._count
 
-    async def acquire(self) -> Child:
-        """Return a child that runs nothing; waits, or starts one."""
+    async def acquire(self, memory_limit_mb: int | None = None) -> Child:
+        """Return a child that runs nothing; waits, or starts one.
+
+        Args:
+            memory_limit_mb: Of the task to be run: no half of it may have been taken by the tasks before.
+        """
+        while True:
+            child = await self._next()
+            if memory_limit_mb is None or not child.tasks or not holds_more(child.pid, memory_limit_mb // 2):
+                return child
+            self._let_go(child)
+
+    async def _next(self) -> Child:
         while self._idle:
             child, _ = self._idle.pop()  # the one used last: its memory is warm, the others may retire
             if child.alive:
