@@ -50,7 +50,8 @@ def doubled(
 
 
 def kinds(system: System, task_id: TaskId) -> list[str]:
-    return [type(event).__name__ for event in system.history(task_id)]
+    """What happened, without the releases: a worker may claim what was published before that is recorded."""
+    return [type(event).__name__ for event in system.history(task_id) if not isinstance(event, TaskReleased)]
 
 
 def delayed(system: System, count: int, **when: Any) -> list[TaskId]:
@@ -74,7 +75,7 @@ def test_a_delayed_task_is_shown_as_waiting_and_starts_when_its_time_has_come(do
     doubled.wait_finished(task_id)
     [started] = [event for event in doubled.store.load(task_id) if isinstance(event.body, AttemptStarted)]
     assert timedelta(0) <= started.occurred_at - start_at < timedelta(seconds=2)
-    assert kinds(doubled, task_id) == ["TaskSubmitted", "TaskReleased", "AttemptStarted", "TaskSucceeded"]
+    assert kinds(doubled, task_id) == ["TaskSubmitted", "AttemptStarted", "TaskSucceeded"]
 
 
 def test_many_tasks_that_are_due_at_once_run_once_each(doubled: System) -> None:
@@ -91,7 +92,7 @@ def test_a_multi_pass_task_is_called_again_after_its_pause_until_it_says_that_it
 
     assert doubled.wait_finished(task_id)["response"] == "3 passes"
 
-    each = ["PassCompleted", "TaskReleased", "AttemptStarted"]
+    each = ["PassCompleted", "AttemptStarted"]
     assert kinds(doubled, task_id) == ["TaskSubmitted", "AttemptStarted", *each, *each, "TaskSucceeded"]
     events = doubled.store.load(task_id)
     ended = [event.occurred_at for event in events if isinstance(event.body, PassCompleted)]
@@ -271,7 +272,9 @@ def story(system: System) -> list[tuple[dict[str, Any], list[str]]]:
     return [(_timeless(rows[task_id]), kinds(system, task_id)) for task_id in ids]
 
 
+#: Ids and times; and how many events there are, which depends on whether a worker was faster than a release.
 OWN = {"task_id", "batchtask_id", "batchtaskdefinition_id", "registered", "updated", "laststarted"}
+OWN |= {"version", "updatedcount"}
 
 
 def _timeless(row: dict[str, Any]) -> dict[str, Any]:
