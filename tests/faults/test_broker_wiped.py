@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pika
 import pytest
 
+from batchtask.events import TaskReleased
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.local import RabbitMQ, ServicesUnavailable, provide
+from batchtask.topology import TASKS_QUEUE
 from producer.submission import TaskRequest
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
 from tests.system import Part, System, running_system
@@ -91,6 +94,20 @@ def test_what_ran_on_a_worker_that_died_with_the_broker_begins_anew(fragile: Sys
     assert_all_succeeded(fragile, [held, leased])
     for task_id in (held, leased):
         assert [event.fence for event in fragile.attempts(task_id)] == [1, 2]
+
+
+def test_a_queue_that_somebody_deleted_comes_back_and_its_tasks_with_it(system: System) -> None:
+    system.projections(**QUICK).wait_ready()
+    task_id = system.producer.submit("noop")
+    system.wait(lambda: system.row(task_id))
+    with pika.BlockingConnection(pika.URLParameters(system.amqp_url)) as connection:
+        connection.channel().queue_delete(TASKS_QUEUE.name)
+
+    # The producer is not asked: whoever looks for lost messages misses the queue.
+    system.wait(lambda: TaskReleased() in system.history(task_id))
+    system.worker(max_tasks=SLOTS, **QUICK)
+
+    assert system.wait_finished(task_id)["startcount"] == 1
 
 
 def start_all(system: System, workers: int) -> list[Part]:
