@@ -26,10 +26,12 @@ from batchtask.events import (
     TaskFailed,
 )
 from batchtask.identifiers import TaskId
+from batchtask.intentions import RequestCancel
 from batchtask.outcomes import Cause
 from batchtask.tables import effect
 from projections.rows import State
 from tests.children import runs
+from tests.desks import somebody_decides
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
 from tests.system import System
 
@@ -254,6 +256,17 @@ class TestCancelling:
         system.wait_finished(task_id)
         assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7, forced=True)
 
+    def test_a_wish_that_the_worker_did_not_hear_of_is_found_by_its_heartbeat(self, system: System) -> None:
+        system.worker(heartbeat_seconds=0.5, lease_seconds=10, **HELD)
+        system.projections()
+        task_id = system.submit_traced("deaf")
+        system.wait_started(task_id)
+
+        somebody_decides(system.store, task_id, RequestCancel(requested_by=7, reason="", force=True))
+
+        system.wait_finished(task_id)
+        assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7, forced=True)
+
 
 @pytest.mark.parametrize(
     ("how", "attempts", "cause"),
@@ -311,6 +324,17 @@ def test_an_interrupted_attempt_uses_no_budget(system: System) -> None:
     assert_all_succeeded(system, [task_id])
     assert Counter(type(event) for event in system.history(task_id))[AttemptInterrupted] == 4
     assert {event.attempt for event in system.attempts(task_id)} == {1}
+
+
+def test_a_snooze_uses_no_budget(system: System) -> None:
+    system.worker(**HELD)
+    system.projections()
+    task_id = system.submit_traced("dozes", times=4)
+
+    row = system.wait_finished(task_id)
+
+    assert (row["state"], row["response"]) == (State.Succeeded, "printed")
+    assert system.trace(task_id).read_text() == "1\n" * 5
 
 
 def test_a_task_that_kills_its_process_again_and_again_is_set_aside_and_its_neighbours_are_unharmed(

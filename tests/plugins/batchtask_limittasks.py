@@ -12,6 +12,7 @@ from pathlib import Path
 from batchtask_testtasks import FOREVER_SECONDS, At
 
 from batchtask.definitions import CancellationBehaviour, OnSoftLimit, TaskContext, TaskFailure, TimeIsShort, task
+from batchtask.outcomes import Outcome, Snoozed, Succeeded
 from batchtask.retrying import RetryPolicy
 
 MIB = 2**20
@@ -155,6 +156,15 @@ def flaky(context: TaskContext, parameters: How) -> str:
     raise OSError("try again")
 
 
+@task("dozes")
+def dozes(context: TaskContext, parameters: How) -> Outcome:
+    """Ask for later so many times."""
+    trace(parameters.path, str(context.attempt))
+    if text_lines(parameters.path) <= parameters.times:
+        return Snoozed(seconds=0.1, reason="the printer is off")
+    return Succeeded(response="printed")
+
+
 @task("pid")
 def pid(context: TaskContext) -> str:
     """Answer in which process it ran."""
@@ -165,6 +175,10 @@ def print_slowly(path: str) -> str:
     time.sleep(1.5)
     trace(path, "printed")
     return "page 1"
+
+
+def text_lines(path: str) -> int:
+    return Path(path).read_text().count("\n")
 
 
 def talk_for_ever(context: TaskContext) -> None:
