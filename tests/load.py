@@ -25,6 +25,7 @@ class Load:
 
     def __init__(self, amqp_url: str) -> None:
         self.ids: list[TaskId] = []
+        self.refusal = ""
         self._amqp_url = amqp_url
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -41,16 +42,17 @@ class Load:
             while not self._stopping.wait(PAUSE_SECONDS):
                 name = ("tally", "tally-leased")[len(self.ids) % 2]
                 request = TaskRequest(name=name, parameters={"steps": STEPS, "seconds": 0.02})
-                self._submit(producer, request)
+                while not self._accepted(producer, request) and not self._stopping.is_set():
+                    pass
                 self.ids.append(request.task_id)
 
-    def _submit(self, producer: Producer, request: TaskRequest) -> None:
-        while True:
-            try:
-                producer.submit_many([request])
-            except PublishError:
-                continue
-            return
+    def _accepted(self, producer: Producer, request: TaskRequest) -> bool:
+        try:
+            producer.submit_many([request])
+        except PublishError as error:
+            self.refusal = str(error)  # the last one, for whoever wonders why nothing goes on
+            return False
+        return True
 
 
 @contextmanager
