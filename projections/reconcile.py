@@ -19,7 +19,7 @@ import msgspec
 from sqlalchemy import Engine
 
 from batchtask.errors import MessageError
-from batchtask.events import Event, RecordedEvent
+from batchtask.events import CheckpointSaved, Event, HeartbeatRecorded, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Defer, Expire
 from batchtask.store import Append, EventStore
@@ -88,7 +88,7 @@ class Reconciler:
             streams = self._load({task_id: behind[task_id] for task_id in task_ids})
             if not self._dry_run:
                 self._projector.project(event for events in streams.values() for event in events)
-            repairs += [Repair(task_id, Fault.ROW_BEHIND, []) for task_id, events in streams.items() if events]
+            repairs += [Repair(task_id, Fault.ROW_BEHIND, []) for task_id, events in streams.items() if _news(events)]
         return self._noted(repairs)
 
     def expired(self, quiet: Sequence[Look]) -> list[Look]:
@@ -172,6 +172,11 @@ class Reconciler:
             extra = {"fault": repairs[0].fault, "tasks": len(repairs), "first": repairs[0].task_id}
             logger.warning("drift repaired", extra=extra)
         return repairs
+
+
+def _news(events: Sequence[RecordedEvent]) -> bool:
+    """Whether a row without these events is wrong. What children append is told to nobody, and makes rows only newer."""
+    return not all(isinstance(event.body, CheckpointSaved | HeartbeatRecorded) for event in events)
 
 
 def _chunks(items: Sequence[T]) -> list[Sequence[T]]:

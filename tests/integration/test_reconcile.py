@@ -304,6 +304,15 @@ def test_an_open_row_is_projected_however_long_ago_it_fell_behind(bench: Bench) 
     assert bench.row_is_true(task_id)
 
 
+def test_a_row_that_lacks_only_signs_of_life_is_made_newer_and_is_no_drift(bench: Bench) -> None:
+    lease = bench.running(lease_seconds=7200)
+    Desks(bench.store).report(lease, Report(fence=lease.fence, event=HeartbeatRecorded(fence=lease.fence)))
+    bench.let_time_pass(lease.task_id)
+
+    assert bench.background.run(None) == []
+    assert bench.row_is_true(lease.task_id)
+
+
 def test_a_full_pass_finds_old_streams_without_a_row_and_finished_rows_behind(bench: Bench) -> None:
     finished, rowless = bench.queued(), new_task_id()
     somebody_decides(bench.store, finished, Reject(message="no"))
