@@ -23,6 +23,10 @@ TURN = 50
 #: Pause before publishing again what the broker refused, as it does while a queue elects a leader. A guess.
 REFUSED_PAUSE_SECONDS = 0.05
 
+#: A channel on which nothing but refusals comes for this long is renewed. Measured: RabbitMQ 3.10 refuses for ever on
+#: one that was opened between the death of a queue's leader and the election of the next.
+REFUSED_SECONDS = 2.0
+
 #: Marks a message that is sent again: it may be a second copy, and a reader must be able to tell the two apart.
 REPEAT_HEADER = "batchtask-repeat"
 
@@ -66,6 +70,24 @@ class Publishes(Protocol):
 
     async def silence(self) -> str:
         """Say why nothing is confirmed, in words; empty when all seems well."""
+
+
+class Refusals:
+    """Tells from the answers on one channel whether it must be renewed. Pure: time is handed in."""
+
+    REASON = f"the broker refused every message for {REFUSED_SECONDS:g} s"
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    def too_long(self, *, accepted: bool, now: float) -> bool:
+        """Note an answer; True when there have been only refusals for too long."""
+        if accepted:
+            self._since = None
+            return False
+        if self._since is None:
+            self._since = now
+        return now - self._since > REFUSED_SECONDS
 
 
 async def publish_all(

@@ -15,13 +15,10 @@ from pika.channel import Channel
 
 from batchtask.broker.connection import Connection
 from batchtask.errors import PublishReturned, PublishUnconfirmed
-from batchtask.publishing import BLOCKED, Message
+from batchtask.publishing import BLOCKED, Message, Refusals
 from batchtask.topology import TOPOLOGY, Topology
 
 PERSISTENT = 2
-#: A channel on which nothing but refusals comes for this long is renewed. Measured: RabbitMQ 3.10 refuses for ever on
-#: one that was opened between the death of a queue's leader and the election of the next.
-REFUSED_SECONDS = 2.0
 
 
 @dataclass(slots=True)
@@ -38,7 +35,7 @@ class Publisher:
         self.connection = Connection(url, role=role, set_up=self._set_up, lost=self._lost, topology=topology)
         self._pending: dict[int, _Pending] = {}
         self._last_tag = 0
-        self._refused_since: float | None = None
+        self._refusals = Refusals()
 
     async def start(self) -> None:
         """Open the connection; errors as of `Connection.start`."""
@@ -80,7 +77,7 @@ class Publisher:
 
     async def _set_up(self) -> None:
         self._last_tag = 0
-        self._refused_since = None
+        self._refusals = Refusals()
         channel = self.connection.channel
         channel.add_on_return_callback(self._on_return)
         await self.connection.call(channel.confirm_delivery, self._on_confirm)
@@ -99,16 +96,8 @@ class Publisher:
                 self._settle(tag, accepted)
         else:
             self._settle(method.delivery_tag, accepted)
-        self._judge(accepted)
-
-    def _judge(self, accepted: bool) -> None:
-        now = asyncio.get_running_loop().time()
-        if accepted:
-            self._refused_since = None
-        elif self._refused_since is None:
-            self._refused_since = now
-        elif now - self._refused_since > REFUSED_SECONDS:
-            self.connection.end(f"the broker refused every message for {REFUSED_SECONDS:g} s")
+        if self._refusals.too_long(accepted=accepted, now=asyncio.get_running_loop().time()):
+            self.connection.end(Refusals.REASON)
 
     def _settle(self, tag: int, accepted: bool) -> None:
         pending = self._pending.pop(tag, None)
