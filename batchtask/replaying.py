@@ -113,6 +113,20 @@ class Replays:
                     replayed.histories[append.task_id] = [*histories[append.task_id], *append.recorded()]
         return replayed
 
+    def refusals(self, task_ids: Iterable[TaskId]) -> dict[TaskId, BatchTaskError]:
+        """Say which tasks are not to be replayed, and why; changes nothing.
+
+        Raises:
+            StoreUnavailable: Nothing is known; ask again.
+        """
+        refused: dict[TaskId, BatchTaskError] = {}
+        for task_id, history in self._store.load_many(dict.fromkeys(task_ids, -1)).items():
+            try:
+                _dead(task_id, history, self._now())
+            except BatchTaskError as error:
+                refused[task_id] = error
+        return refused
+
     def _append(
         self,
         task_id: TaskId,
@@ -120,14 +134,8 @@ class Replays:
         requested_by: int,
         changes: Mapping[str, Any] | None,
     ) -> Append:
-        state = fold(history)
-        if state is None:
-            raise TaskNotFound(str(task_id))
         at = self._now()
-        try:
-            decide(state, Replay(requested_by=requested_by, at=at))
-        except NotDead:
-            raise NotReplayable(str(task_id), _PHASES[state.phase]) from None
+        state = _dead(task_id, history, at)
         parameters, payload_ref = self._changed(task_id, state, changes)
         replay = Replay(requested_by=requested_by, at=at, parameters=parameters, payload_ref=payload_ref)
         return Append(task_id, state.version, decide(state, replay), at)
@@ -141,3 +149,19 @@ class Replays:
         before = self._payloads.fetch(first.payload_ref) if first.payload_ref else first.parameters
         parameters = checked_parameters(self._registry[state.name], {**before, **changes})
         return self._payloads.place(task_id, parameters)
+
+
+def _dead(task_id: TaskId, history: Sequence[RecordedEvent], at: datetime) -> TaskState:
+    """Return the state of a task that may begin anew.
+
+    Raises:
+        TaskNotFound, NotReplayable: There is no such task, or it is not dead.
+    """
+    state = fold(history)
+    if state is None:
+        raise TaskNotFound(str(task_id))
+    try:
+        decide(state, Replay(requested_by=0, at=at))
+    except NotDead:
+        raise NotReplayable(str(task_id), _PHASES[state.phase]) from None
+    return state

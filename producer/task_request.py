@@ -77,7 +77,9 @@ class TaskRequest:
         try:
             if seconds >= 0:
                 return now + timedelta(seconds=seconds)
-        except (TypeError, ValueError, OverflowError):
+        except OverflowError:
+            raise InvalidParameters(self.name, f"`delay_seconds` of {seconds!r} is too long") from None
+        except (TypeError, ValueError):
             pass
         raise InvalidParameters(self.name, f"`delay_seconds` must be a number, 0 or more, not {seconds!r}")
 

@@ -43,6 +43,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     registered_associate_id: int
     updated: datetime
     filename: str | None
+    due_at: datetime | None  #: while it waits for a time: when it goes on
 
     @property
     def finished(self) -> bool:

@@ -34,6 +34,8 @@ from projections.dead_tasks import CAUSES, STOPPED, DeadFilter, DeadTask, DeadTa
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from batchtask.replaying import Replays
+
 commands = typer.Typer(
     name="dead",
     help="Look at tasks that failed or were stopped, run them again; look at messages that were set aside.",
@@ -117,7 +119,7 @@ def replay(
     with database() as engine:
         task_ids = _named(tasks) if tasks else _chosen(DeadTasks(engine), wanted)
         if dry_run or not task_ids:
-            _tell_plan(task_ids, as_json=as_json)
+            _tell_plan(task_ids, _refusals(engine, task_ids), as_json=as_json)
             return
         if not tasks and not yes:
             typer.confirm(f"Replay {_count(task_ids)}?", abort=True, err=True)
@@ -149,22 +151,34 @@ def _pages(dead: DeadTasks, wanted: DeadFilter) -> Iterator[list[DeadTask]]:
         before = page[-1].batchtask_id
 
 
-def _replay(
-    engine: Engine, task_ids: Sequence[TaskId], by: int, changes: Mapping[str, Any]
-) -> dict[TaskId, BatchTaskError]:
-    """Replay and bring the rows up to date; return what was refused."""
+def _replays(engine: Engine) -> Replays:
     from batchtask.clock import DatabaseClock
     from batchtask.definitions import Registry
     from batchtask.payloads import PayloadStore
     from batchtask.replaying import Replays
     from batchtask.store import EventStore
-    from projections.projector import Projector
 
     clock = DatabaseClock(engine)
     clock.sync()
     payloads = PayloadStore(Settings.read(os.environ).payload_url)
-    replays = Replays(EventStore(engine), Registry.installed(), payloads, clock.now)
-    projector = Projector(engine)
+    return Replays(EventStore(engine), Registry.installed(), payloads, clock.now)
+
+
+def _refusals(engine: Engine, task_ids: Sequence[TaskId]) -> dict[TaskId, BatchTaskError]:
+    replays = _replays(engine)
+    refused: dict[TaskId, BatchTaskError] = {}
+    for start in range(0, len(task_ids), CHUNK):
+        refused |= replays.refusals(task_ids[start : start + CHUNK])
+    return refused
+
+
+def _replay(
+    engine: Engine, task_ids: Sequence[TaskId], by: int, changes: Mapping[str, Any]
+) -> dict[TaskId, BatchTaskError]:
+    """Replay and bring the rows up to date; return what was refused."""
+    from projections.projector import Projector
+
+    replays, projector = _replays(engine), Projector(engine)
     refused: dict[TaskId, BatchTaskError] = {}
     for start in range(0, len(task_ids), CHUNK):
         replayed = replays.replay_many(task_ids[start : start + CHUNK], requested_by=by, changes=changes)
@@ -173,13 +187,15 @@ def _replay(
     return refused
 
 
-def _tell_plan(task_ids: Sequence[TaskId], *, as_json: bool) -> None:
+def _tell_plan(task_ids: Sequence[TaskId], refused: Mapping[TaskId, BatchTaskError], *, as_json: bool) -> None:
+    planned = [task_id for task_id in task_ids if task_id not in refused]
     if as_json:
-        print_json({"would_replay": task_ids})
-        return
-    for task_id in task_ids:
-        print(task_id)
-    out.print(f"Would replay {_count(task_ids)}." if task_ids else "No dead task is like that.")
+        print_json({"would_replay": planned})
+    else:
+        for task_id in planned:
+            print(task_id)
+        out.print(f"Would replay {_count(planned)}." if task_ids else "No dead task is like that.")
+    _tell_refused(refused)
 
 
 def _tell_outcome(task_ids: Sequence[TaskId], refused: Mapping[TaskId, BatchTaskError], *, as_json: bool) -> None:
@@ -187,7 +203,12 @@ def _tell_outcome(task_ids: Sequence[TaskId], refused: Mapping[TaskId, BatchTask
     if as_json:
         print_json({"replayed": replayed, "refused": {str(key): str(error) for key, error in refused.items()}})
     else:
-        out.print(f"Replayed {len(replayed)} of {_count(task_ids)}; `batchtask watch` shows how they get on.")
+        hint = "; `batchtask watch` shows how they get on" if replayed else ""
+        out.print(f"Replayed {len(replayed)} of {_count(task_ids)}{hint}.")
+    _tell_refused(refused)
+
+
+def _tell_refused(refused: Mapping[TaskId, BatchTaskError]) -> None:
     for error in refused.values():
         sys.stderr.write(f"batchtask: {error}\n")
     if refused:
@@ -211,9 +232,9 @@ def _moment(text: str | None) -> datetime | None:
     """Read a time, or how long ago it was; without a time zone it is one of this machine's clock."""
     if text is None:
         return None
-    if ago := _AGO.fullmatch(text):
-        return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
+        if ago := _AGO.fullmatch(text):
+            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
         return datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise SettingsError([f"{text!r} is no time; use 30m, 2h, 3d, or 2026-03-01T12:00"]) from None

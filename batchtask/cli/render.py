@@ -71,6 +71,7 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
         "file": escape(row.filename or ""),
         "owner": str(row.registered_associate_id or "system"),
         "submitted": clock(row.registered),
+        "goes on": f"at {clock(row.due_at)}" if row.due_at is not None else "",
         "started": f"{row.startcount} times" if row.startcount != 1 else "once",
         "last news": clock(row.updated),
     }

@@ -113,8 +113,10 @@ def test_nothing_is_asked_of_a_task_that_has_ended(running: System) -> None:
         (("submit", "noop", "--start-at", "tomorrow"), "'tomorrow' is no time"),
         (("submit", "noop", "--start-at", "2099-01-01", "--delay", "5"), "exclude each other"),
         (("submit", "noop", "--delay", "-5"), "--delay"),
+        (("submit", "noop", "--delay", "1e300"), "is too long"),
         (("submit", "noop", "--deduplication-key", ""), "not empty"),
         (("submit", "noop", "--deduplication-key", "x", "--count", "2"), "leave out --count"),
+        (("dead", "list", "--since", "999999d"), "'999999d' is no time"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_words(words: tuple[str, ...], says: str, running: System) -> None:

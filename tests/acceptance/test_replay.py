@@ -70,6 +70,8 @@ def test_what_cannot_be_replayed_is_refused_in_one_sentence(running: System) -> 
         f"batchtask: task {task_id} has succeeded; only one that failed or was stopped can be replayed\n"
     )
     assert done.code == 2
+    plan = batchtask(running, "dead", "replay", task_id, "--dry-run")
+    assert (plan.code, plan.complaint) == (2, done.complaint)
     assert batchtask(running, "dead", "replay", new_task_id()).code == 3
     for words in ((), (task_id, "--all"), ("--cause", "bad luck"), ("--since", "soon"), (task_id, "--set", "rows")):
         answer = batchtask(running, "dead", "replay", *words)

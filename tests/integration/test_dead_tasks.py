@@ -265,6 +265,7 @@ def test_only_a_dead_task_can_be_replayed_and_the_refusal_says_what_it_does_inst
 
 def test_what_is_refused_holds_up_none_of_the_others(store: EventStore, replays: Replays) -> None:
     good, unknown, open_task = failed(store), new_task_id(), submitted(store)
+    foreseen = replays.refusals([unknown, good, open_task])
 
     answer = replays.replay_many([unknown, good, open_task, good])
 
@@ -272,5 +273,8 @@ def test_what_is_refused_holds_up_none_of_the_others(store: EventStore, replays:
     assert {key: type(error) for key, error in answer.refused.items()} == {
         unknown: TaskNotFound,
         open_task: NotReplayable,
+    }
+    assert {key: str(error) for key, error in foreseen.items()} == {
+        key: str(error) for key, error in answer.refused.items()
     }
     assert store.state(good).phase is Phase.WAITING
