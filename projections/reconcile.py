@@ -175,7 +175,7 @@ class Reconciler:
 
 
 def _news(events: Sequence[RecordedEvent]) -> bool:
-    """Whether a row without these events is wrong. What children append is told to nobody, and makes rows only newer."""
+    """Whether a row without these events is wrong: what children append is told to nobody, and makes it only newer."""
     return not all(isinstance(event.body, CheckpointSaved | HeartbeatRecorded) for event in events)
 
 
