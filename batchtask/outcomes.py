@@ -21,7 +21,7 @@ class Cause(enum.StrEnum):
     TIME_LIMIT = "time-limit"  #: the attempt was ended by its hard limit, or by its soft one
     MEMORY = "memory"  #: the task took more memory than it may
     LOST_WORKER = "lost-worker"  #: the process that ran it died
-    REJECTED = "rejected"  #: no worker can run it: unknown name, another database, delivery limit
+    REJECTED = "rejected"  #: no worker ever can run it: its message cannot be read, or was given back too often
 
 
 class Succeeded(msgspec.Struct, frozen=True, kw_only=True, tag="succeeded"):
