@@ -55,7 +55,7 @@ class Settings:
     submit_seconds: float = 5
     """Deadline of a submission: confirmed by then, or an error."""
     database_tag: str = ""
-    """A worker leaves tasks that carry another tag than this one (the original's `dbTag`) to others; empty = takes all."""
+    """A worker leaves tasks with another tag than this one (the original's `dbTag`) to others; empty = takes all."""
     log_level: str = "info"
     """debug, info, warning or error."""
 
