@@ -175,7 +175,7 @@ class Reconciler:
 
 
 def _news(events: Sequence[RecordedEvent]) -> bool:
-    """Whether a row without these events is wrong: what children append is told to nobody, and makes it only newer."""
+    """Whether a row without these events is wrong: children tell nobody of theirs, which only make a row newer."""
     return not all(isinstance(event.body, CheckpointSaved | HeartbeatRecorded) for event in events)
 
 
