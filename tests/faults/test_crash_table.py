@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pika
 import pytest
@@ -191,5 +192,5 @@ def publish(system: System, body: bytes) -> None:
     with pika.BlockingConnection(pika.URLParameters(system.amqp_url)) as connection:
         channel = connection.channel()
         channel.confirm_delivery()
-        properties = pika.BasicProperties(delivery_mode=2)
+        properties = pika.BasicProperties(delivery_mode=2, message_id=uuid4().hex)
         channel.basic_publish("batchtask.commands", "submit", body, properties, mandatory=True)
