@@ -41,8 +41,8 @@ class PublishUnconfirmed(PublishError):
 
     def __str__(self) -> str:
         return (
-            f"task {self.task_id} was not confirmed by the broker ({self.cause}); "
-            "submit it again with the same task_id: that is harmless if it did arrive"
+            f"what was asked of task {self.task_id} was not confirmed by the broker ({self.cause}); "
+            "ask again with the same task_id: that is harmless if it did arrive"
         )
 
 
@@ -58,7 +58,7 @@ class PublishReturned(PublishError):
     def __str__(self) -> str:
         return (
             f"task {self.task_id} was returned: no queue is bound to exchange {self.exchange!r} "
-            f"for {self.routing_key!r}; run `batchtask migrate` against this broker, then submit again"
+            f"for {self.routing_key!r}; run `batchtask migrate` against this broker, then ask again"
         )
 
 

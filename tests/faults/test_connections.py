@@ -236,7 +236,7 @@ def refused_while_blocked(system: System) -> None:
             try:
                 impatient.submit("noop")
             except PublishUnconfirmed as error:
-                assert "submit it again with the same task_id" in str(error)
+                assert "ask again with the same task_id" in str(error)
                 return True
         return False
 

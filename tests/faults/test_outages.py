@@ -54,7 +54,7 @@ def test_tasks_survive_the_broker_and_none_runs_twice(fragile: System, broker: R
     broker.kill()
     with (
         Producer(Settings(amqp_url=broker.amqp_url, submit_seconds=0.5)) as impatient,
-        pytest.raises(PublishUnconfirmed, match="submit it again with the same task_id"),
+        pytest.raises(PublishUnconfirmed, match="ask again with the same task_id"),
     ):
         impatient.submit_many([request])
     broker.start()
