@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
 
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
@@ -17,30 +19,49 @@ SCHEMA_REVISION = "0003"
 _NO_TABLE = {"42P01", "3F000"}
 #: Insufficient privilege; read-only transaction, as on a standby after a failover. Every write meets them.
 _REFUSES_ALL = {"42501", "25006"}
+#: A transaction of ours that says nothing for so long is ended by the server. Whoever is frozen in one, or whose host
+#: has vanished, would keep its locks until TCP gives up, hours later: workers wait for them, each with all its tasks.
+#: Three times what the scheduler waits for confirms. A guess.
+IDLE_SECONDS = 15
+#: A server that vanished without a word is noticed after some 30 s, not after the hours that are TCP's default:
+#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-KEEPALIVES
+_ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 #: "Program limit exceeded": the driver calls it operational, and yet it is for what was to be written.
 _LIMIT_OF_CONTENT = "54"
 
 
-def make_engine(url: str, *, pool_size: int = 5, pre_ping: bool = False) -> Engine:
+def make_engine(
+    url: str, *, pool_size: int = 5, pre_ping: bool = False, idle_seconds: float | None = IDLE_SECONDS
+) -> Engine:
     """Make an engine; nothing connects yet.
 
     Args:
         url: Of the database.
         pool_size: Connections that are kept.
         pre_ping: Try each connection before it is used, for callers that cannot repeat what they do after a loss.
+        idle_seconds: The server ends a transaction in which nothing is said for so long; None = as it is set up.
 
     Raises:
         SettingsError: The URL cannot be read.
     """
     try:
-        return create_engine(
+        engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
             pool_size=pool_size,
             pool_pre_ping=pre_ping,
-            connect_args={"connect_timeout": 5, "application_name": "batchtask"},
+            connect_args={"connect_timeout": 5, "application_name": "batchtask", **_ALIVE},
         )
     except Exception as error:
         raise SettingsError([f"BATCHTASK_DATABASE_URL cannot be used: {error}"]) from error
+    if idle_seconds is not None:
+        event.listen(engine, "connect", partial(_end_idle_transactions, idle_seconds))
+    return engine
+
+
+def _end_idle_transactions(seconds: float, connection: DBAPIConnection, _: object) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{seconds * 1000:.0f}ms'")
+    connection.commit()
 
 
 @contextmanager

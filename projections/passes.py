@@ -85,7 +85,7 @@ class BackgroundPass:
     def __init__(
         self, engine: Engine, reconciler: Reconciler, *, heartbeat_seconds: float, grace_seconds: float
     ) -> None:
-        self._engine = engine
+        self._engine = _statements(engine)
         self._reconciler = reconciler
         self._heartbeat_seconds = heartbeat_seconds
         self._grace_seconds = grace_seconds
@@ -162,7 +162,7 @@ class FullPass:
     def __init__(
         self, engine: Engine, reconciler: Reconciler, *, heartbeat_seconds: float, grace_seconds: float
     ) -> None:
-        self._engine = engine
+        self._engine = _statements(engine)
         self._reconciler = reconciler
         self._heartbeat_seconds = heartbeat_seconds
         self._grace_seconds = grace_seconds
@@ -199,6 +199,11 @@ class FullPass:
         for page in drift.pages(lambda after: drift.rows(connection, after=after)):
             repairs += self._reconciler.project(drift.behind(page, quiet_seconds=self._grace_seconds))
         return repairs
+
+
+def _statements(engine: Engine) -> Engine:
+    """Each look is a statement of its own: between two of them the server shall not keep a transaction waiting."""
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _watch(connection: Connection, looks: Sequence[Look]) -> list[Look]:

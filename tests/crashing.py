@@ -17,11 +17,14 @@ from batchtask import signal_points
 
 
 def install(environ: Mapping[str, str]) -> None:
-    """Arm the point named by CRASH_AT; CRASH_MARK is the file that tells whether somebody was there before."""
+    """Arm the point named by CRASH_AT; CRASH_MARK is the file that tells whether somebody was there before.
+
+    CRASH_BY names another signal than SIGKILL.
+    """
     point = environ.get("CRASH_AT")
     if point is None:
         return
-    mark = Path(environ["CRASH_MARK"])
+    mark, by = Path(environ["CRASH_MARK"]), signal.Signals[environ.get("CRASH_BY", "SIGKILL")]
 
     def reached(name: str) -> None:
         if name != point:
@@ -30,7 +33,7 @@ def install(environ: Mapping[str, str]) -> None:
             mark.touch(exist_ok=False)
         except FileExistsError:
             return
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), by)
 
     signal_points.reached = reached
 

@@ -96,6 +96,10 @@ class System:
         """Start a part that is killed at a signal point, the first time it gets there."""
         return self.start(module, settings, crash_at=point)
 
+    def freezing(self, module: str, point: str, **settings: object) -> Part:
+        """Start a part that stands still for good at a signal point, as with a host that vanished."""
+        return self.start(module, settings, crash_at=point, environ={"CRASH_BY": "SIGSTOP"})
+
     def crashed(self, point: str) -> bool:
         return self._mark(point).exists()
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
+import psycopg
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from batchtask.database import database_errors
+from batchtask.database import database_errors, make_engine
 from batchtask.errors import SchemaMissing, StoreUnavailable
 
 
@@ -49,3 +52,29 @@ def test_content_that_does_not_fit_is_not_waited_out(engine: Engine, statement: 
 def test_a_missing_table_asks_for_a_migration(engine: Engine) -> None:
     with pytest.raises(SchemaMissing):
         run(engine, "SELECT FROM batchtask.nothing_of_this_name")
+
+
+def test_a_transaction_in_which_nothing_is_said_keeps_no_locks(engine: Engine) -> None:
+    frozen = make_engine(engine.url.render_as_string(hide_password=False), idle_seconds=0.1)
+    try:
+        with frozen.connect() as connection:
+            connection.rollback()  # what holds for the session must not go with its first transaction
+            connection.execute(text("SELECT pg_advisory_xact_lock(4711)"))
+            run(engine, "SELECT pg_advisory_xact_lock(4711)")  # waits for it
+            with pytest.raises(StoreUnavailable), database_errors():
+                connection.execute(text("SELECT 1"))
+    finally:
+        frozen.dispose()
+
+
+def test_a_server_that_vanished_is_noticed_within_a_minute(engine: Engine) -> None:
+    with engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as link:
+            probes = [
+                link.getsockopt(socket.IPPROTO_TCP, option)
+                for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            ]
+            assert probes[0] + probes[1] * probes[2] <= 60
+            assert 0 < link.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000

@@ -156,7 +156,8 @@ def _engine(database_url: str) -> Engine:
     """One engine for the life of the child: a warm connection is worth more than a fresh one."""
     from batchtask.database import make_engine  # noqa: PLC0415 - most tasks need no database
 
-    return make_engine(database_url, pool_size=2, pre_ping=True)
+    # Task code may take its time within a transaction; `fencing` sees to the moments when others wait for it.
+    return make_engine(database_url, pool_size=2, pre_ping=True, idle_seconds=None)
 
 
 class _SendingHandler(logging.Handler):
