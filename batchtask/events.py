@@ -93,6 +93,7 @@ class AttemptLost(Event, frozen=True, kw_only=True):
 
     fence: int
     detail: str = ""  #: exit code or signal, if anybody saw one
+    worker_survived: bool = False  #: the worker saw the process die and recorded it: no neighbour was harmed
 
 
 class AttemptSnoozed(Event, frozen=True, kw_only=True):

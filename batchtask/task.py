@@ -84,7 +84,7 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
             return [intention.event]
         case Expire():
             _require_fence(state, intention.fence)
-            return _expire(state, intention.at, intention.detail)
+            return _go_on(state, _lose(state, intention.detail), intention.at)
         case Defer():
             return _defer(state, intention)
         case Release():
@@ -172,7 +172,8 @@ def _end_attempt(state: TaskState, record: RecordOutcome) -> list[Event]:
     match outcome:
         case Lost(detail=detail):
             # While the message is held, whoever holds it claims anew; else nobody has it in hand.
-            return _expire(state, record.at, detail) if record.loses_message else _lose(state, detail)
+            lost = _lose(state, detail, worker_survived=True)
+            return _go_on(state, lost, record.at) if record.loses_message else lost
         case Cancelled():
             by = state.cancel_requested_by or 0
             return [TaskCancelled(requested_by=by, response=outcome.response, forced=outcome.forced)]
@@ -212,9 +213,9 @@ def _retry(state: TaskState, cause: Cause, record: RecordOutcome, message: str) 
     return [RetryScheduled(due_at=due_at, cause=cause, failures=failures)]
 
 
-def _lose(state: TaskState, detail: str) -> list[Event]:
+def _lose(state: TaskState, detail: str, *, worker_survived: bool = False) -> list[Event]:
     """An attempt whose process died is followed by another at once, by whoever has the message in hand."""
-    lost = AttemptLost(fence=state.fence, detail=detail)
+    lost = AttemptLost(fence=state.fence, detail=detail, worker_survived=worker_survived)
     times = state.failed(Cause.LOST_WORKER) + 1
     if state.lost_attempts == UNLIMITED or times < state.lost_attempts:
         return [lost]
@@ -223,9 +224,8 @@ def _lose(state: TaskState, detail: str) -> list[Event]:
     return [lost, TaskFailed(cause=Cause.LOST_WORKER, message=message)]
 
 
-def _expire(state: TaskState, at: datetime, detail: str) -> list[Event]:
-    """Nobody has the message in hand: the task is to be published anew."""
-    ended = _lose(state, detail)
+def _go_on(state: TaskState, ended: list[Event], at: datetime) -> list[Event]:
+    """What follows a lost attempt when nobody has the message in hand: the task is to be published anew."""
     if len(ended) > 1:
         return ended
     if state.cancel_requested_by is not None:

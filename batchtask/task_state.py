@@ -63,6 +63,7 @@ class TaskState:
     lease_seconds: float = 0.0
     lost_attempts: int = 0  #: the budget for attempts whose process dies; -1 = any number
     failures: Mapping[Cause, int] = field(default_factory=dict)  #: ended attempts by cause
+    worker_died: bool = False  #: under one of the lost attempts, and not only the process that ran it
     deferrals: int = 0  #: since an attempt began
     worker: str = ""
     delivery_id: str = ""
@@ -73,6 +74,12 @@ class TaskState:
     def failed(self, cause: Cause) -> int:
         """Attempts that have ended with a cause."""
         return self.failures.get(cause, 0)
+
+    @property
+    def last_chance(self) -> bool:
+        """Whether the attempt that runs is the last that may lose its process, and a whole worker was lost before."""
+        set_aside = 1 < self.lost_attempts <= self.failed(Cause.LOST_WORKER) + 1
+        return self.phase is Phase.RUNNING and self.worker_died and set_aside
 
     @property
     def name(self) -> str:
@@ -164,6 +171,7 @@ def _fail(state: TaskState, event: AttemptLost | AttemptTimedOut | AttemptFailed
     match event:
         case AttemptLost():
             cause = Cause.LOST_WORKER
+            state = replace(state, worker_died=state.worker_died or not event.worker_survived)
         case AttemptTimedOut():
             cause = Cause.TIME_LIMIT
         case AttemptFailed():
@@ -178,7 +186,7 @@ def _wait(state: TaskState, event: AttemptSnoozed | PassCompleted | RetrySchedul
             return replace(state, attempt=state.attempt - 1)
         case PassCompleted():
             # The next pass is a piece of work of its own.
-            return replace(state, attempt=0, failures={}, checkpoint=None)
+            return replace(state, attempt=0, failures={}, worker_died=False, checkpoint=None)
         case TaskDeferred():
             return replace(state, deferrals=state.deferrals + 1)
         case RetryScheduled():

@@ -26,12 +26,13 @@ from batchtask.topology import TASKS_QUEUE
 from worker.children.frames import Run
 from worker.claims import ClaimRequest
 from worker.deps import Deps
-from worker.lease import Lease, Refused
+from worker.lease import LastChance, Lease, Refused
 from worker.limits import memory_limit_of, set_timers
 from worker.reading import read
 from worker.records import Recorded, RecordRequest
 from worker.reports import heed_cancel, report
 from worker.running import Holding, Running, Stop
+from worker.solitude import CROWDED
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
     if holding is None:
         return
     try:
-        while not await try_once(holding, request, deps):
+        while not await (try_alone if holding.last_chance else try_once)(holding, request, deps):
             pass
     finally:
         deps.leased.discard(request.command.id)
@@ -75,6 +76,9 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
             running = Running(claim, _run(claim), None, None, holding.cancel_wanted, holding.cancel_forced)
             outcome = await perform(running, deps)  # the only step that runs task code
             signal_points.reached("attempt.performed")
+    if isinstance(claim, LastChance):
+        holding.last_chance = True
+        return False
     if isinstance(claim, Refused):
         await deps.announcer.announce(claim.news)
         deps.consumer.settle(holding.delivery)
@@ -92,6 +96,17 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
     return True
 
 
+async def try_alone(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
+    """As `try_once`, with nothing beside it in this worker. What cannot be alone soon is deferred, or cancelled."""
+
+    def gives_up() -> bool:
+        return deps.draining or holding.cancel_wanted or not deps.consumer.holds(holding.delivery)
+
+    async with deps.solitude.alone(holding, gives_up) as granted:
+        asked = replace(request, alone=True) if granted else replace(request, unable=CROWDED)
+        return await try_once(holding, asked, deps)
+
+
 @asynccontextmanager
 async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     """Wait for a slot and hold it; False when the delivery shall not be worked on any more."""
@@ -99,7 +114,8 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     async with deps.slots:
         holding.started = True
         began = loop.time()
-        if deps.overloaded:
+        if deps.overloaded or deps.solitude.keeps_out(holding):
+            await deps.adjust_prefetch()  # first, or the broker would send it to us again
             deps.consumer.give_back(holding.delivery)
         granted = deps.consumer.holds(holding.delivery) and not deps.draining
         yield granted

@@ -16,7 +16,7 @@ from batchtask.store import Append, EventStore, first_event
 from batchtask.task import decide, start_attempt
 from batchtask.task_state import Phase, TaskState, as_recorded, fold
 from worker.deciding import decide_until_first
-from worker.lease import Lease, Refused
+from worker.lease import ClaimAnswer, LastChance, Lease, Refused
 from worker.turns import Distance, Turn, Turns
 
 
@@ -35,6 +35,7 @@ class ClaimRequest:
     release: int | None = None  #: version of the wait that the delivery ends
     unable: str = ""  #: why this worker cannot run it
     turn: Distance | None = None  #: the definition's runs never overlap
+    alone: bool = False  #: nothing runs beside it that could be waited for, so a last chance is granted, too
 
     @property
     def plain(self) -> bool:
@@ -59,7 +60,7 @@ class _Proposal:
     request: ClaimRequest
     append: Append
     history: list[RecordedEvent]
-    state: TaskState
+    after: TaskState
 
 
 class ClaimDesk:
@@ -92,17 +93,18 @@ class ClaimDesk:
 
     def answers(
         self, requests: Sequence[ClaimRequest], tries: FirstTries, refused: Set[TaskId]
-    ) -> list[Lease | Refused | Exception]:
+    ) -> list[ClaimAnswer | Exception]:
         """Grant what was appended, and decide on the rest by reading: a lease, a refusal, or an error of one alone.
 
+        A task whose next loss would end it, and that has lost whole workers, is granted only to who runs it alone.
         Repeating a claim after a crash is safe: the stream then says who holds the task.
 
         Raises:
             StoreUnavailable: Nothing is known; claim again.
         """
         granted = {append.task_id: append for append in tries.appends if append.task_id not in refused}
-        answers: dict[int, Lease | Refused] = {
-            id(tries.requests[task_id]): self._grant(tries.requests[task_id], append)
+        answers: dict[int, ClaimAnswer] = {
+            id(tries.requests[task_id]): self._lease(tries.requests[task_id], append.recorded())
             for task_id, append in granted.items()
         }
         answers |= self._decide_together([request for request in requests if id(request) not in answers])
@@ -113,7 +115,7 @@ class ClaimDesk:
             for request in requests
         ]
 
-    def _decide_together(self, requests: Sequence[ClaimRequest]) -> dict[int, Lease | Refused]:
+    def _decide_together(self, requests: Sequence[ClaimRequest]) -> dict[int, ClaimAnswer]:
         """Decide on as many as possible with one look and one append; by `id` of the request, without the others."""
         alone: dict[TaskId, ClaimRequest] = {}
         for request in requests:
@@ -134,13 +136,13 @@ class ClaimDesk:
             if task_id not in refused
         }
 
-    def _decide_once(self, request: ClaimRequest) -> Lease | Refused | None:
+    def _decide_once(self, request: ClaimRequest) -> ClaimAnswer | None:
         if request.turn is None:
             return self._decide_alone(request)
         with self._turns.taking(request.command.name, request.command.id, request.turn) as turn:
             return self._decide_alone(request, turn)
 
-    def _decide_alone(self, request: ClaimRequest, turn: Turn | None = None) -> Lease | Refused | None:
+    def _decide_alone(self, request: ClaimRequest, turn: Turn | None = None) -> ClaimAnswer | None:
         self._store.append_many([], ensure=[first_event(request.command)])
         proposal = self._propose(request, self._store.load(request.command.id), turn)
         if not isinstance(proposal, _Proposal):
@@ -152,7 +154,7 @@ class ClaimDesk:
 
     def _propose(
         self, request: ClaimRequest, history: list[RecordedEvent], turn: Turn | None = None
-    ) -> Lease | Refused | _Proposal:
+    ) -> ClaimAnswer | _Proposal:
         """What a stream that has begun means for a claim: an answer, or what has to be appended for one."""
         state = fold(history)
         assert state is not None
@@ -173,13 +175,18 @@ class ClaimDesk:
             return Refused("waiting", history)
         except HeldByAnother:
             return Refused("duplicate", [])
-        return _Proposal(request, Append(request.command.id, state.version, events, at), history, state)
+        append = Append(request.command.id, state.version, events, at)
+        after = fold(append.recorded(), state)
+        assert after is not None
+        if after.last_chance and not request.alone:
+            return LastChance()
+        return _Proposal(request, append, history, after)
 
     def _concluded(self, proposal: _Proposal) -> Lease | Refused:
         append = proposal.append
         if not isinstance(append.events[-1], AttemptStarted):
             return Refused("ended at the claim", [*proposal.history, *append.recorded()])
-        return self._grant(proposal.request, append, proposal.state)
+        return self._lease(proposal.request, append.recorded(), proposal.after)
 
     def _intention(self, request: ClaimRequest, at: datetime) -> Claim:
         deadline_at = None if request.limit_seconds is None else at + timedelta(seconds=request.limit_seconds)
@@ -198,10 +205,6 @@ class ClaimDesk:
 
     def _start(self, request: ClaimRequest, at: datetime) -> AttemptStarted:
         return start_attempt(self._intention(request, at))
-
-    def _grant(self, request: ClaimRequest, append: Append, state: TaskState | None = None) -> Lease:
-        recorded = append.recorded()
-        return self._lease(request, recorded, fold(recorded, state) if state is not None else None)
 
     def _lease(self, request: ClaimRequest, news: Sequence[RecordedEvent], state: TaskState | None = None) -> Lease:
         started = [event.body for event in news if isinstance(event.body, AttemptStarted)][-1]

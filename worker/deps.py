@@ -14,11 +14,12 @@ from batchtask.settings import Settings
 from worker.announcer import Announcer
 from worker.children.pool import ChildPool
 from worker.claims import ClaimRequest
-from worker.lease import Lease, Refused
+from worker.lease import ClaimAnswer
 from worker.logbook import Logbook
 from worker.prefetch import PrefetchPolicy
 from worker.records import Recorded, RecordRequest
 from worker.running import Holding, Running
+from worker.solitude import Solitude
 
 
 @dataclass
@@ -32,15 +33,24 @@ class Deps:
     pool: ChildPool
     logbook: Logbook
     now: Callable[[], datetime]  #: by the database's clock
-    claim: Callable[[ClaimRequest], Awaitable[Lease | Refused]]  #: batched; waits while the database is away
+    claim: Callable[[ClaimRequest], Awaitable[ClaimAnswer]]  #: batched; waits while the database is away
     record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
     prefetch: PrefetchPolicy
     held: frozenset[str]  #: names of the tasks whose messages stay unacknowledged while they run
     adjust_prefetch: Callable[[], Awaitable[bool]]  #: to what fits besides the leased tasks
     slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
     holding: dict[TaskId, Holding] = field(default_factory=dict)
+    solitude: Solitude = field(init=False)  #: for last chances
     running: dict[TaskId, Running] = field(default_factory=dict)
     leased: set[TaskId] = field(default_factory=set)  #: tasks that have a slot and hold no message
     overloaded: bool = False  #: the machine is too busy: nothing more is started
     draining: bool = False  #: told to stop: nothing more is claimed
     stopping: bool = False  #: out of patience: what runs is interrupted
+
+    def __post_init__(self) -> None:
+        self.solitude = Solitude(self.holding)
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more may begin, whatever slots are free."""
+        return self.overloaded or self.solitude.sought

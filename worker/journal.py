@@ -8,11 +8,11 @@ from datetime import datetime
 from batchtask import signal_points
 from batchtask.store import EventStore
 from worker.claims import ClaimDesk, ClaimRequest
-from worker.lease import Lease, Refused
+from worker.lease import ClaimAnswer
 from worker.records import RecordDesk, Recorded, RecordRequest
 
 Request = ClaimRequest | RecordRequest
-Answer = Lease | Refused | Recorded
+Answer = ClaimAnswer | Recorded
 
 
 class Journal:

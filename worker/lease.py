@@ -46,3 +46,11 @@ class Refused:
 
     reason: str
     news: list[RecordedEvent]  #: to be announced again, for whoever missed it
+
+
+@dataclass(frozen=True)
+class LastChance:
+    """A claim that is granted only to run alone. Nothing was written: if the worker dies now, it costs nothing."""
+
+
+ClaimAnswer = Lease | Refused | LastChance

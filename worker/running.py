@@ -22,7 +22,7 @@ class Stop(enum.Enum):
     LEASE_LOST = "lease lost"
 
 
-@dataclass
+@dataclass(eq=False)
 class Holding:
     """A message that this worker has in hand, from its arrival until it is settled."""
 
@@ -30,6 +30,7 @@ class Holding:
     delivery: Delivery  #: the newest: after a reconnect the same message comes again, and only that can be settled
     arrived_at: float  #: loop time
     started: bool = False  #: it has its slot
+    last_chance: bool = False  #: its task is to run alone
     cancel_wanted: bool = False  #: somebody asked for a stop before the claim was answered
     cancel_forced: bool = False  #: and for a kill
 

@@ -31,7 +31,7 @@ from worker.children.process import ChildSettings
 from worker.claims import ClaimRequest
 from worker.deps import Deps
 from worker.journal import Answer, Journal, Request
-from worker.lease import Lease, Refused
+from worker.lease import ClaimAnswer
 from worker.limits import stop_greedy
 from worker.load import ProcessorLoad
 from worker.logbook import Logbook
@@ -254,9 +254,9 @@ class Worker:
             waiting = self._waiting()
             if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
                 deps.prefetch.waited_too_long(loop.time())
-            if await self._adjust_prefetch():
+            if await self._adjust_prefetch() or deps.full:
                 # What came meanwhile came by the new subscription, if there is one.
-                self._give_back(self._waiting() if deps.overloaded else waiting)
+                self._give_back(self._waiting() if deps.full else waiting)
 
     def _waiting(self) -> list[Holding]:
         holding, consumer = self._deps.holding.values(), self._deps.consumer
@@ -265,7 +265,7 @@ class Worker:
     def _look_at_load(self, now: float) -> None:
         deps, before = self._deps, self._deps.overloaded
         deps.overloaded = self._load.look(now)
-        if deps.overloaded:
+        if deps.full:
             # Each return counts as a failed delivery: afterwards take no more than can begin, so it happens once.
             deps.prefetch.waited_too_long(now)
         if deps.overloaded != before:
@@ -277,7 +277,7 @@ class Worker:
         async with self._adjusting:
             leased = len(deps.leased)
             wanted = deps.prefetch.wanted(deps.consumer.prefetch, leased, asyncio.get_running_loop().time())
-            if deps.overloaded:
+            if deps.full:
                 wanted = 0
             if wanted == deps.consumer.prefetch or deps.draining:
                 return False
@@ -302,9 +302,9 @@ class Worker:
             # One line that cannot be kept must not end this loop, and with it the log of every task.
             logger.exception("log lines lost", extra={"lines": len(lines)})
 
-    async def _claim(self, request: ClaimRequest) -> Lease | Refused:
+    async def _claim(self, request: ClaimRequest) -> ClaimAnswer:
         answer = await self._journal.submit(request)
-        assert isinstance(answer, Lease | Refused)
+        assert isinstance(answer, ClaimAnswer)
         return answer
 
     async def _record(self, request: RecordRequest) -> Recorded:

@@ -80,7 +80,7 @@ def test_a_leased_task_outlives_the_timeout_and_runs_once(hurried: System) -> No
 
 def test_a_task_without_any_limit_lives_on_its_heartbeats(hurried: System) -> None:
     hurried.worker(consumer_timeout=TIMEOUT_SECONDS, heartbeat_seconds=0.5, lease_seconds=2)
-    task_id = hurried.submit_traced("gate")
+    task_id = hurried.submit_traced("gate-leased")
     hurried.wait_started(task_id)
 
     outlast_ack_timeout(hurried.amqp_url)

@@ -56,7 +56,7 @@ def wipe(broker: RabbitMQ) -> None:
 
 def test_a_thousand_open_tasks_finish_and_none_runs_twice(fragile: System, broker: RabbitMQ) -> None:
     start_all(fragile, WORKERS)
-    held = fragile.submit_many_traced("gate-held", WORKERS * SLOTS // 2)
+    held = fragile.submit_many_traced("gate", WORKERS * SLOTS // 2)
     leased = fragile.submit_many_traced("gate-leased", WORKERS * SLOTS // 2)
     for task_id in (*held, *leased):
         fragile.wait_started(task_id)
@@ -78,7 +78,7 @@ def test_a_thousand_open_tasks_finish_and_none_runs_twice(fragile: System, broke
 
 def test_what_ran_on_a_worker_that_died_with_the_broker_begins_anew(fragile: System, broker: RabbitMQ) -> None:
     doomed, *_ = start_all(fragile, 1)
-    held, leased = fragile.submit_traced("gate-held"), fragile.submit_traced("gate-leased")
+    held, leased = fragile.submit_traced("gate"), fragile.submit_traced("gate-leased")
     for task_id in (held, leased):
         fragile.wait_started(task_id)
 

@@ -85,7 +85,7 @@ def test_the_third_lost_attempt_ends_the_task(store: EventStore) -> None:
     desks = Desks(store, "first")
     desks.lease(wanted)
     for worker in ("second", "third"):
-        Desks(store, worker).lease(wanted, redelivered=True)
+        Desks(store, worker).lease(wanted, redelivered=True, alone=True)
 
     refused = Desks(store, "fourth").claim(wanted, redelivered=True)
 

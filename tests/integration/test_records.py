@@ -78,7 +78,7 @@ EVERY_OUTCOME = pytest.mark.parametrize("outcome", OUTCOMES, ids=lambda outcome:
             ],
         ),
         (Cancelled(response="half"), [TaskCancelled(requested_by=0, response="half")]),
-        (Lost(detail="SIGKILL"), [AttemptLost(fence=1, detail="SIGKILL")]),
+        (Lost(detail="SIGKILL"), [AttemptLost(fence=1, detail="SIGKILL", worker_survived=True)]),
     ],
 )
 def test_an_outcome_is_recorded_behind_what_was_there(

@@ -36,18 +36,18 @@ class Die(At, frozen=True, kw_only=True):
     times: int = 1  #: attempts that end like that
 
 
-@task("noop")
+@task("noop", timeout=600)
 def noop(context: TaskContext) -> None:
     """Do nothing."""
 
 
-@task("stamp")
+@task("stamp", timeout=600)
 def stamp(context: TaskContext) -> str:
     """Answer the time at which the body ran, in Unix seconds."""
     return repr(time.time())
 
 
-@task("append")
+@task("append", timeout=600)
 def append(context: TaskContext, parameters: Append) -> str:
     """Append the task's id to a file: an effect that shows how often the task ran."""
     _append(parameters.path, str(context.task_id))
@@ -55,9 +55,12 @@ def append(context: TaskContext, parameters: Append) -> str:
     return "appended"
 
 
-@task("gate")
+@task("gate", timeout=600)
 def gate(context: TaskContext, parameters: At) -> str:
-    """Append the attempt's number to a file, then wait until `<path>.open` exists or a stop is asked for."""
+    """Append the attempt's number to a file, then wait until `<path>.open` exists or a stop is asked for.
+
+    On a broker with the usual timeout its message is held.
+    """
     _append(parameters.path, str(context.attempt))
     while not Path(f"{parameters.path}.open").exists():
         context.check_cancelled()
@@ -65,15 +68,9 @@ def gate(context: TaskContext, parameters: At) -> str:
     return "went through"
 
 
-@task("gate-held", timeout=600)
-def gate_held(context: TaskContext, parameters: At) -> str:
-    """As `gate`, with its message held on any broker's usual timeout."""
-    return str(gate.function(context, parameters))
-
-
 @task("gate-leased", acknowledge=Acknowledge.LEASE)
 def gate_leased(context: TaskContext, parameters: At) -> str:
-    """As `gate`, with no message held on any broker."""
+    """As `gate`, without a limit, and with no message held on any broker."""
     return str(gate.function(context, parameters))
 
 
@@ -84,7 +81,7 @@ def stuck(context: TaskContext, parameters: At) -> None:
     time.sleep(FOREVER_SECONDS)
 
 
-@task("grandchild")
+@task("grandchild", timeout=600)
 def grandchild(context: TaskContext, parameters: At) -> None:
     """Start a process, fork another one, write both ids into a file, and never end."""
     sleeper, forked = _start_sleeper(), os.fork()
@@ -95,7 +92,7 @@ def grandchild(context: TaskContext, parameters: At) -> None:
     time.sleep(FOREVER_SECONDS)
 
 
-@task("die")
+@task("die", timeout=600)
 def die(context: TaskContext, parameters: Die) -> str:
     """Kill the own process on the first attempts."""
     _append(parameters.path, str(os.getpid()))
@@ -104,13 +101,13 @@ def die(context: TaskContext, parameters: Die) -> str:
     return "survived"
 
 
-@task("raise")
+@task("raise", timeout=600)
 def raise_error(context: TaskContext) -> None:
     """Be broken."""
     raise KeyError("no such thing")
 
 
-@task("raise-unprintable")
+@task("raise-unprintable", timeout=600)
 def raise_unprintable(context: TaskContext) -> None:
     """Raise an error that cannot even tell what it is."""
 
@@ -121,25 +118,25 @@ def raise_unprintable(context: TaskContext) -> None:
     raise UnprintableError
 
 
-@task("refuse")
+@task("refuse", timeout=600)
 def refuse(context: TaskContext) -> None:
     """Fail as expected."""
     raise TaskFailure("The selection is empty: add members to it.")
 
 
-@task("exit")
+@task("exit", timeout=600)
 def exit_process(context: TaskContext) -> None:
     """Try to leave the process."""
     raise SystemExit(3)
 
 
-@task("answer-number")  # type: ignore[arg-type]
+@task("answer-number", timeout=600)  # type: ignore[arg-type]
 def answer_number(context: TaskContext) -> int:
     """Return what no task may return."""
     return 42
 
 
-@task("talk")
+@task("talk", timeout=600)
 def talk(context: TaskContext) -> Outcome:
     """Say a lot: progress, log lines, text that databases do not like."""
     context.progress(40.7, "Half-way \0 \udcff")

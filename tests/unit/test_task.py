@@ -62,6 +62,7 @@ SUBMITTED = TaskSubmitted(name="noop", owner=7)
 STARTED = AttemptStarted(attempt=1, fence=1, worker="w1", delivery_id="d1")
 WISH = CancelRequested(requested_by=7)
 LOST = AttemptLost(fence=1)
+LOST_ALONE = AttemptLost(fence=1, worker_survived=True)
 
 QUEUED = [SUBMITTED]
 RUNNING = [SUBMITTED, STARTED]
@@ -161,7 +162,11 @@ def again(*tries: Event) -> list[Event]:
             ],
         ),
         (RUNNING, ended(Interrupted(reason="shutdown")), [AttemptInterrupted(fence=1, reason="shutdown")]),
-        (RUNNING, ended(Lost(detail="signal 9")), [AttemptLost(fence=1, detail="signal 9")]),
+        (
+            RUNNING,
+            ended(Lost(detail="signal 9")),
+            [AttemptLost(fence=1, detail="signal 9", worker_survived=True)],
+        ),
         # Tried again: each cause has a budget of its own, and pauses of its own.
         (
             RUNNING,
@@ -240,8 +245,8 @@ def again(*tries: Event) -> list[Event]:
             ended(Interrupted(reason="shutdown"), loses_message=True),
             [AttemptInterrupted(fence=1, reason="shutdown"), TaskDeferred(due_at=AT, reason="shutdown")],
         ),
-        (LEASED, ended(Lost(), loses_message=True), [LOST, retry(AT, Cause.LOST_WORKER, 1)]),
-        ([*LEASED, WISH], ended(Lost(), loses_message=True), [LOST, TaskCancelled(requested_by=7)]),
+        (LEASED, ended(Lost(), loses_message=True), [LOST_ALONE, retry(AT, Cause.LOST_WORKER, 1)]),
+        ([*LEASED, WISH], ended(Lost(), loses_message=True), [LOST_ALONE, TaskCancelled(requested_by=7)]),
         (STOPPING, ended(Cancelled(response="half")), [TaskCancelled(requested_by=7, response="half")]),
         (STOPPING, ended(Succeeded()), [TaskSucceeded(fence=1)]),
         (RUNNING, ended(Cancelled()), [TaskCancelled(requested_by=0)]),
@@ -327,7 +332,7 @@ def test_how_many_processes_a_task_may_kill_was_said_when_the_attempt_began(budg
 
 def test_neither_errors_nor_interruptions_use_the_budget_for_lost_processes() -> None:
     tries = again(*(failed(Cause.ERROR, fence=fence) for fence in range(1, 6)))
-    assert decide(state_after(tries), ended(Lost(), fence=6)) == [AttemptLost(fence=6)]
+    assert decide(state_after(tries), ended(Lost(), fence=6)) == [AttemptLost(fence=6, worker_survived=True)]
 
 
 #: Outcomes of which the state decides what follows, and two states in which it differs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -10,7 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchtask import envelope
-from batchtask.events import AttemptInterrupted, AttemptLost, AttemptStarted, HeartbeatRecorded, TaskSubmitted
+from batchtask.events import (
+    AttemptInterrupted,
+    AttemptLost,
+    AttemptStarted,
+    Event,
+    HeartbeatRecorded,
+    PassCompleted,
+    TaskReleased,
+    TaskSubmitted,
+)
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
 from batchtask.task_state import Phase, as_recorded, evolve, fold, resubmission, submitted
@@ -25,6 +35,44 @@ def test_the_state_counts_attempts_but_not_the_interrupted_ones() -> None:
     state = state_after(history)
     assert (state.version, state.phase, state.attempt, state.fence) == (4, Phase.QUEUED, 1, 2)
     assert {cause: state.failed(cause) for cause in Cause if state.failed(cause)} == {Cause.LOST_WORKER: 1}
+
+
+@pytest.mark.parametrize(
+    ("worker_survived", "lost_attempts", "last"),
+    [
+        ([], 3, False),
+        ([False], 3, False),
+        ([False, False], 3, True),
+        ([True, False], 3, True),
+        ([True, True], 3, False),  # it kills only its own process, and harms nobody
+        ([False], 2, True),
+        ([False, False], -1, False),
+        ([], 1, False),  # every attempt would be one, of a task that nothing is known against
+    ],
+)
+def test_an_attempt_is_the_last_chance_when_its_next_loss_ends_a_task_that_has_lost_whole_workers(
+    worker_survived: list[bool], lost_attempts: int, last: bool
+) -> None:
+    state = state_after(losses(worker_survived, lost_attempts))
+    assert state.last_chance is last
+    assert not evolve(state, AttemptInterrupted(fence=state.fence), state.version + 1).last_chance
+
+
+def test_a_new_pass_has_all_chances_again() -> None:
+    history = losses([False, False], 3)
+    history += [PassCompleted(fence=3, due_at=AT), TaskReleased(), *losses([True, True], 3)[1:]]
+    assert not state_after(history).last_chance
+
+
+def losses(worker_survived: Sequence[bool], lost_attempts: int) -> list[Event]:
+    """A task that has lost attempts, and runs."""
+    history: list[Event] = [SUBMITTED]
+    for fence in range(1, len(worker_survived) + 2):
+        history.append(
+            AttemptStarted(attempt=fence, fence=fence, worker="w", delivery_id="d", lost_attempts=lost_attempts)
+        )
+        history += [AttemptLost(fence=fence, worker_survived=one) for one in worker_survived[fence - 1 : fence]]
+    return history
 
 
 def test_the_first_event_says_all_that_the_command_said() -> None:

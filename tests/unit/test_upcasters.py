@@ -109,6 +109,7 @@ def check_sample(codec: Codec[Any], sample: str) -> None:
 @pytest.mark.parametrize(
     ("sample", "gained"),
     [
+        ("AttemptLost.v1", {"worker_survived": False}),
         ("AttemptStarted.v1", {"held": True, "lease_seconds": 180.0, "lost_attempts": 3}),
         ("CancelRequested.v1", {"force": False}),
         ("TaskCancelled.v1", {"forced": False}),
