@@ -89,7 +89,7 @@ class Reconciler:
             if not self._dry_run:
                 self._projector.project(event for events in streams.values() for event in events)
             repairs += [Repair(task_id, Fault.ROW_BEHIND, []) for task_id, events in streams.items() if _news(events)]
-        return self._noted(repairs)
+        return repairs
 
     def expired(self, quiet: Sequence[Look]) -> list[Look]:
         """Return those whose attempts have said nothing for longer than their leases."""
@@ -137,7 +137,7 @@ class Reconciler:
             repairs += [
                 Repair(append.task_id, fault, [type(event).__name__ for event in append.events]) for append in written
             ]
-        return self._noted(repairs)
+        return repairs
 
     def _append(self, look: Look, history: Sequence[RecordedEvent], answer: Answer) -> Append:
         state = fold(history)
@@ -166,12 +166,6 @@ class Reconciler:
                 self._unreadable.add(task_id)
                 logger.warning("task cannot be reconciled", extra={"task": task_id, "reason": str(error)})
             return {}
-
-    def _noted(self, repairs: list[Repair]) -> list[Repair]:
-        if repairs and not self._dry_run:
-            extra = {"fault": repairs[0].fault, "tasks": len(repairs), "first": repairs[0].task_id}
-            logger.warning("drift repaired", extra=extra)
-        return repairs
 
 
 def _news(events: Sequence[RecordedEvent]) -> bool:

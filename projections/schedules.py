@@ -61,8 +61,10 @@ class Schedules:
             InvalidSchedule: Name, cron expression or time zone do not fit.
             ScheduleExists: Of this name; nothing was changed.
         """
-        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-            raise InvalidSchedule(f"a schedule's name has 1 to {LONGEST_NAME} printable characters")
+        if not 0 < len(name) <= LONGEST_NAME or not name.isprintable() or name != name.strip():
+            raise InvalidSchedule(
+                f"a schedule's name has 1 to {LONGEST_NAME} printable characters, no blank at its ends"
+            )
         ticks = Cron(cron, time_zone)
         with database_errors(), self._engine.begin() as connection:
             next_at = ticks.next_after(_now(connection))

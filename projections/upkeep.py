@@ -7,6 +7,7 @@ import contextlib
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -74,4 +75,7 @@ class Upkeep:
         asked_at = time.monotonic()
         ready = await ready_messages(self._connection, TASKS_QUEUE.name)
         empty_at = asked_at if ready == 0 else None
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._pass.run, empty_at)
+        repairs = await asyncio.get_running_loop().run_in_executor(self._thread, self._pass.run, empty_at)
+        for fault, tasks in Counter(repair.fault for repair in repairs).items():
+            first = next(repair.task_id for repair in repairs if repair.fault is fault)
+            logger.warning("drift repaired", extra={"fault": fault, "tasks": tasks, "first": first})

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from batchtask import logs
 from batchtask.cli import render_care
 from batchtask.cli.context import AsJson, database, out, print_json
 from batchtask.cli.exits import Exit
@@ -33,6 +34,7 @@ def reconcile(
     from projections.reconcile import Reconciler
 
     settings = Settings.read(os.environ)
+    logs.configure("warning")  # a task that cannot be read is told with its reason
     with database() as engine:
         require_schema(engine)
         clock = DatabaseClock(engine)

@@ -76,13 +76,13 @@ def reconciled(found: Reconciled, *, dry_run: bool) -> RenderableType:
 
 def _remarks(found: Reconciled) -> Iterator[str]:
     if found.overdue:
-        yield f"{found.overdue} waiting tasks are overdue: does a projections process run?"
+        yield f"Overdue: {found.overdue} of the waiting tasks. Does a projections process run?"
     if found.outbox:
-        yield f"{found.outbox} submissions wait in the outbox."
+        yield f"Waiting in the outbox for a relay: {found.outbox}."
     if found.unproved:
         seen = "the broker does not answer" if found.ready_messages is None else "while messages wait in the queue"
         yield (
-            f"{found.unproved} queued tasks may have no message, for all that can be told: {seen}. "
+            f"Unproved: {found.unproved} of the queued tasks may have no message, for all that can be told: {seen}. "
             "If the broker lost its disk, use --publish-all."
         )
 

@@ -234,7 +234,7 @@ def test_a_second_schedule_of_one_name_is_refused(clockwork: Clockwork) -> None:
     assert clockwork.only().cron == "@yearly"
 
 
-@pytest.mark.parametrize("name", ["", "x" * 255, "two\nlines", "nul\0"])
+@pytest.mark.parametrize("name", ["", " ", "x" * 255, "two\nlines", "nul\0"])
 def test_a_name_that_nobody_can_type_is_refused(name: str, schedules: Schedules) -> None:
     with pytest.raises(InvalidSchedule, match="a schedule's name has 1 to 254 printable characters"):
         schedules.add(name, "@daily", "UTC", command())
