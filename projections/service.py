@@ -17,7 +17,7 @@ from batchtask.broker.dead_letters import dead_letter
 from batchtask.clock import SYNC_SECONDS, DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.errors import MessageError, SchemaMissing, StoreUnavailable, TaskNotFound
-from batchtask.events import CancelRequested, RecordedEvent
+from batchtask.events import CancelRequested, RecordedEvent, TaskReplayed
 from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.topology import CONTROL, DEAD_QUEUE, PROJECTIONS_QUEUE
@@ -181,14 +181,15 @@ class Projections:
         news: list[RecordedEvent] = []
         for delivery, command in intake.cancels:
             try:
-                news += self._decisions.cancel(command)
+                history = self._decisions.cancel(command)
             except TaskNotFound:
                 self._note_early(delivery, applied)
             else:
                 self._early.pop((delivery.epoch, delivery.tag), None)
+                news += history
+                applied.wishes += _wishes(history)
         if news:
             self._projector.project(news)
-        applied.wishes = [event for event in news if isinstance(event.body, CancelRequested)]
         return applied
 
     def _note_early(self, delivery: Delivery, applied: _Applied) -> None:
@@ -239,6 +240,18 @@ class Projections:
 
 def _take(batcher: Batcher[Delivery, None], delivery: Delivery) -> None:
     batcher.submit(delivery)
+
+
+def _wishes(history: Sequence[RecordedEvent]) -> list[RecordedEvent]:
+    """The wishes to cancel that count: one from before a replay is over, and would kill what runs now."""
+    wishes: list[RecordedEvent] = []
+    for event in history:
+        match event.body:
+            case CancelRequested():
+                wishes.append(event)
+            case TaskReplayed():
+                wishes.clear()
+    return wishes
 
 
 def _control(event: RecordedEvent) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pika
 
-from batchtask.events import AttemptStarted, TaskFailed, TaskReplayed, TaskSucceeded
+from batchtask.events import AttemptStarted, CancelRefused, TaskFailed, TaskReplayed, TaskSucceeded
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.topology import TASKS_QUEUE
 from projections.rows import State
@@ -94,3 +94,18 @@ def is_replayed(system: System, task_id: TaskId) -> bool:
 
 def ended_twice(system: System, task_id: TaskId) -> bool:
     return sum(isinstance(event, TaskFailed) for event in system.history(task_id)) == 2
+
+
+def test_a_forced_stop_from_before_a_replay_kills_nothing_after_it(running: System) -> None:
+    task_id = running.submit_traced("unstoppable")
+    running.wait_started(task_id)
+    running.producer.cancel(task_id, force=True)
+    running.wait_finished(task_id)
+    assert batchtask(running, "dead", "replay", task_id).code == 0
+    running.wait_started(task_id, attempts=2)
+
+    running.producer.cancel(task_id)  # it cannot be cancelled, and is not
+    running.wait(lambda: any(isinstance(event, CancelRefused) for event in running.history(task_id)))
+    running.open_gates(task_id)
+
+    assert running.wait_finished(task_id)["state"] == State.Succeeded
