@@ -93,6 +93,20 @@ def test_files_named_in_the_architecture_exist() -> None:
         assert (ROOT / name).exists(), name
 
 
+def test_all_modules_stand_on_the_map() -> None:
+    mapped: set[Path] = set()
+    for row in re.findall(r"^\| (`.*?) \|", section("Map of the modules", "architecture.md"), re.MULTILINE):
+        folder = ROOT
+        for name in re.findall(r"`([\w/.]+)`", row):
+            folder = (ROOT / name).parent if "/" in name else folder
+            place = ROOT / name if "/" in name else folder / name
+            mapped |= set(place.rglob("*.py")) if place.is_dir() else {place}
+    packages = ("batchtask", "producer", "worker", "projections")
+    modules = {path for package in packages for path in (ROOT / package).rglob("*.py")}
+    unmapped = {path for path in modules - mapped if path.name not in {"__init__.py", "__main__.py", "run.py"}}
+    assert {path.relative_to(ROOT).as_posix() for path in unmapped} == set()
+
+
 def test_all_settings_stand_in_the_reference_with_their_defaults() -> None:
     described = {row[0]: row[1] for row in table("Settings")}
     assert described == {
