@@ -30,7 +30,7 @@ from projections.rows import State
 #: Between a publish and the event that says so, in either order; far more than was ever seen. A guess.
 PUBLISH_MARGIN_SECONDS = 2.0
 #: Within this a worker that was given a message claims its task or gives it back, and one that lives renews its
-#: leases once the database answers. A guess.
+#: leases once the database answers. A guess. A last chance may wait longer: that costs a message more.
 WATCH_SECONDS = 10.0
 #: Noted in one pass; the next one goes on.
 MOST_SUSPECTS = 50_000

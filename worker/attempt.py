@@ -102,7 +102,11 @@ async def try_alone(holding: Holding, request: ClaimRequest, deps: Deps) -> bool
     def gives_up() -> bool:
         return deps.draining or holding.cancel_wanted or not deps.consumer.holds(holding.delivery)
 
+    logger.info("last chance, to run alone", extra={"task": request.command.id})
     async with deps.solitude.alone(holding, gives_up) as granted:
+        if deps.draining:
+            deps.consumer.give_back(holding.delivery)  # to another worker, before the drain is over
+            return True
         asked = replace(request, alone=True) if granted else replace(request, unable=CROWDED)
         return await try_once(holding, asked, deps)
 
