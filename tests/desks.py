@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -102,6 +102,20 @@ class AnswersLost(EventStore):
             if self._left == -1:
                 raise StoreUnavailable("the answer was lost")
         return refused
+
+
+class ReadsBreak(EventStore):
+    """A store whose connection breaks at the next look at a stream, once armed."""
+
+    def __init__(self, store: EventStore) -> None:
+        super().__init__(store.engine)
+        self.armed = False
+
+    def load_many(self, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
+        if self.armed:
+            self.armed = False
+            raise StoreUnavailable("the connection broke")
+        return super().load_many(after)
 
 
 def somebody_decides(store: EventStore, task_id: TaskId, intention: Intention) -> None:

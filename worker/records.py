@@ -149,8 +149,11 @@ def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[Record
 
 def _events(request: RecordRequest) -> list[Event] | None:
     intention = request.intention
+    # An outcome that was written already is written again when the rest of its batch was not answered.
+    if request.lease.over:
+        return None
     if isinstance(intention, Report):
-        return None if request.lease.over else [intention.event]
+        return [intention.event]
     # A version that is right proves that nothing stands in between, and so no wish; a wish before it proves nothing.
     return None if request.lease.cancel_requested else outcome_events(intention)
 

@@ -37,7 +37,17 @@ from batchtask.outcomes import (
 from batchtask.retrying import RetryPolicy
 from batchtask.store import EventStore
 from batchtask.task_state import Phase
-from tests.desks import BEGAN, AnswersLost, Desks, bodies, command, kinds, somebody_decides
+from tests.desks import (
+    BEGAN,
+    AnswersLost,
+    Desks,
+    ReadsBreak,
+    bodies,
+    claim_request,
+    command,
+    kinds,
+    somebody_decides,
+)
 from worker.lease import Lease
 from worker.records import Recorded, RecordRequest
 
@@ -172,6 +182,31 @@ def test_a_whole_batch_can_be_recorded_again(store: EventStore) -> None:
         ["TaskCancelled"],
         ["AttemptLost"],
     ]
+
+
+@EVERY_OUTCOME
+def test_an_outcome_is_in_the_stream_once_although_a_claim_beside_it_was_not_answered(
+    outcome: Outcome, store: EventStore
+) -> None:
+    wanted, beside = command(), command()
+    Desks(store, "another").lease(beside, "m2")
+    breaks = ReadsBreak(store)
+    journal = Desks(breaks).journal
+    lease = Desks(store).lease(wanted)
+    requests = [RecordRequest(lease, RecordOutcome(fence=1, outcome=outcome, at=BEGAN)), claim_request(beside)]
+    breaks.armed = True
+    with pytest.raises(StoreUnavailable):
+        journal.write(requests)
+    before = store.load(wanted.id)
+
+    recorded, _ = journal.write(requests)
+
+    assert isinstance(recorded, Recorded)
+    if len(before) == 2:  # what has to be read first was not written
+        assert store.load(wanted.id)[2:] == recorded.news
+    else:
+        assert store.load(wanted.id) == before
+        assert recorded.news == before[2:]
 
 
 def test_the_third_lost_process_ends_the_task(store: EventStore) -> None:
