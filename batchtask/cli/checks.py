@@ -77,15 +77,18 @@ def _check(subject: str, look: Callable[[], str]) -> tuple[str, bool, str]:
 
 def _database(settings: Settings) -> str:
     from batchtask.database import make_engine, require_schema
+    from projections.relay import lag_seconds
 
     engine = make_engine(settings.require_database())
     try:
         require_schema(engine)
         with engine.connect() as connection:
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
+        lag = lag_seconds(engine)
     finally:
         engine.dispose()
-    return f"PostgreSQL {version}, migrated"
+    waiting = "" if lag is None else f"; the oldest submission in the outbox waits for a relay since {lag:.0f} s"
+    return f"PostgreSQL {version}, migrated{waiting}"
 
 
 class _Broker:
