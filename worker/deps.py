@@ -37,7 +37,7 @@ class Deps:
     record: Callable[[RecordRequest], Awaitable[Recorded]]  #: batched; raises `LeaseLost`
     prefetch: PrefetchPolicy
     held: frozenset[str]  #: names of the tasks whose messages stay unacknowledged while they run
-    adjust_prefetch: Callable[[], Awaitable[bool]]  #: to what fits besides the leased tasks
+    adjust_prefetch: Callable[[], Awaitable[None]]  #: to what fits besides the leased tasks
     slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     solitude: Solitude = field(init=False)  #: for last chances

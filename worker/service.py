@@ -251,12 +251,15 @@ class Worker:
         while True:
             await asyncio.sleep(GOVERN_SECONDS)
             self._look_at_load(loop.time())
-            waiting = self._waiting()
-            if any(loop.time() - holding.arrived_at > TOO_LONG_SECONDS for holding in waiting):
+            late = [one for one in self._waiting() if loop.time() - one.arrived_at > TOO_LONG_SECONDS]
+            if late:
                 deps.prefetch.waited_too_long(loop.time())
-            if await self._adjust_prefetch() or deps.full:
-                # What came meanwhile came by the new subscription, if there is one.
-                self._give_back(self._waiting() if deps.full else waiting)
+            await self._adjust_prefetch()
+            if deps.full:
+                self._give_back(self._waiting())
+            elif deps.consumer.prefetch <= self._settings.max_tasks - len(deps.leased):
+                # No more is wanted than can begin: what waits all the same came before, and others may be idle.
+                self._give_back(late)
 
     def _waiting(self) -> list[Holding]:
         holding, consumer = self._deps.holding.values(), self._deps.consumer
@@ -271,19 +274,17 @@ class Worker:
         if deps.overloaded != before:
             logger.info("processors too busy" if deps.overloaded else "processors free again")
 
-    async def _adjust_prefetch(self) -> bool:
-        """Ask the broker for as much as fits; True when that has become so little that what waits goes back."""
+    async def _adjust_prefetch(self) -> None:
+        """Ask the broker for as much as fits."""
         deps = self._deps
         async with self._adjusting:
             leased = len(deps.leased)
             wanted = deps.prefetch.wanted(deps.consumer.prefetch, leased, asyncio.get_running_loop().time())
             if deps.full:
                 wanted = 0
-            if wanted == deps.consumer.prefetch or deps.draining:
-                return False
-            logger.debug("prefetch", extra={"wanted": wanted, "leased": leased})
-            await deps.consumer.set_prefetch(wanted)
-            return wanted <= self._settings.max_tasks - leased
+            if wanted != deps.consumer.prefetch and not deps.draining:
+                logger.debug("prefetch", extra={"wanted": wanted, "leased": leased})
+                await deps.consumer.set_prefetch(wanted)
 
     def _give_back(self, waiting: Sequence[Holding]) -> None:
         for holding in waiting:

@@ -1,0 +1,27 @@
+"""Tasks without a limit fill a worker for days: what is short must not wait behind them."""
+
+from __future__ import annotations
+
+from producer.task_request import TaskRequest
+from tests.outcome import assert_all_succeeded
+from tests.system import System
+
+
+def test_what_waits_in_a_worker_full_of_leased_tasks_goes_to_another_one(system: System) -> None:
+    full = system.worker(max_tasks=2)
+    system.projections()
+    # Short tasks make the worker take more than it can begin at once.
+    short = system.producer.submit_many([TaskRequest(name="noop") for _ in range(2000)])
+    long = system.submit_many_traced("gate-leased", 2)
+    behind = system.producer.submit_many([TaskRequest(name="noop") for _ in range(300)])
+    for task_id in long:
+        system.wait_started(task_id)
+
+    other = system.worker(max_tasks=2)
+
+    system.wait_all_finished([*short, *behind], seconds=30)
+    assert full.process.poll() is None
+    assert other.process.poll() is None
+    system.open_gates(*long)
+    system.wait_all_finished(long, seconds=30)
+    assert_all_succeeded(system, [*short, *long, *behind])
