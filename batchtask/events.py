@@ -96,6 +96,12 @@ class AttemptLost(Event, frozen=True, kw_only=True):
     worker_survived: bool = False  #: the worker saw the process die and recorded it: no neighbour was harmed
 
 
+class AttemptSurvived(Event, frozen=True, kw_only=True):
+    """What was taken to be lost lives: its worker was cut off, says so itself, and has stopped it. Uses no budget."""
+
+    fence: int  #: of the attempt that was lost, and not of the one that may run by now
+
+
 class AttemptSnoozed(Event, frozen=True, kw_only=True):
     """Task code asked to be called later; the attempt is not counted."""
 
@@ -200,6 +206,7 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "AttemptTimedOut": AttemptTimedOut,
     "AttemptInterrupted": AttemptInterrupted,
     "AttemptLost": AttemptLost,
+    "AttemptSurvived": AttemptSurvived,
     "AttemptSnoozed": AttemptSnoozed,
     "PassCompleted": PassCompleted,
     "RetryScheduled": RetryScheduled,

@@ -62,6 +62,13 @@ class Expire:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Survive:
+    """The attempt under `fence` was not lost, says its own worker; perhaps somebody took it to be."""
+
+    fence: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Defer:
     """The task shall wait, although nothing failed; refused while an attempt runs."""
 
@@ -101,7 +108,7 @@ class Replay:
     payload_ref: str | None = None
 
 
-Intention = Claim | RecordOutcome | Report | Expire | Defer | Release | RequestCancel | Reject | Replay
+Intention = Claim | RecordOutcome | Report | Expire | Survive | Defer | Release | RequestCancel | Reject | Replay
 
 
 class Refusal(Exception):

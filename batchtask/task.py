@@ -16,6 +16,7 @@ from batchtask.events import (
     AttemptLost,
     AttemptSnoozed,
     AttemptStarted,
+    AttemptSurvived,
     AttemptTimedOut,
     CancelRefused,
     CancelRequested,
@@ -45,6 +46,7 @@ from batchtask.intentions import (
     Replay,
     Report,
     RequestCancel,
+    Survive,
 )
 from batchtask.outcomes import (
     Cancelled,
@@ -85,6 +87,8 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
         case Expire():
             _require_fence(state, intention.fence)
             return _go_on(state, _lose(state, intention.detail), intention.at)
+        case Survive():
+            return _survive(state, intention.fence)
         case Defer():
             return _defer(state, intention)
         case Release():
@@ -232,6 +236,13 @@ def _go_on(state: TaskState, ended: list[Event], at: datetime) -> list[Event]:
         return [*ended, TaskCancelled(requested_by=state.cancel_requested_by)]
     failures = state.failed(Cause.LOST_WORKER) + 1
     return [*ended, RetryScheduled(due_at=at, cause=Cause.LOST_WORKER, failures=failures)]
+
+
+def _survive(state: TaskState, fence: int) -> list[Event]:
+    _require_unfinished(state)
+    if not state.excuses(fence):
+        raise FenceIsOld
+    return [AttemptSurvived(fence=fence)]
 
 
 def _defer(state: TaskState, defer: Defer) -> list[Event]:

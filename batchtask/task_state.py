@@ -17,6 +17,7 @@ from batchtask.events import (
     AttemptLost,
     AttemptSnoozed,
     AttemptStarted,
+    AttemptSurvived,
     AttemptTimedOut,
     CancelRequested,
     CheckpointSaved,
@@ -34,6 +35,9 @@ from batchtask.events import (
 )
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
+
+#: A worker may be cut off by what its task does to the machine: not for ever shall that use no budget. A guess.
+MOST_SURVIVALS = 20
 
 
 class Phase(enum.Enum):
@@ -64,6 +68,8 @@ class TaskState:
     lost_attempts: int = 0  #: the budget for attempts whose process dies; -1 = any number
     failures: Mapping[Cause, int] = field(default_factory=dict)  #: ended attempts by cause
     worker_died: bool = False  #: under one of the lost attempts, and not only the process that ran it
+    lost: frozenset[int] = frozenset()  #: fences whose worker may live all the same
+    survivals: int = 0  #: attempts that were taken to be lost, and were not
     deferrals: int = 0  #: since an attempt began
     worker: str = ""
     delivery_id: str = ""
@@ -80,6 +86,10 @@ class TaskState:
         """Whether the attempt that runs is the last that may lose its process, and a whole worker was lost before."""
         set_aside = 1 < self.lost_attempts <= self.failed(Cause.LOST_WORKER) + 1
         return self.phase is Phase.RUNNING and self.worker_died and set_aside
+
+    def excuses(self, fence: int) -> bool:
+        """Whether the loss of an attempt need not count, because its worker lives."""
+        return fence in self.lost and self.survivals < MOST_SURVIVALS
 
     @property
     def name(self) -> str:
@@ -127,19 +137,7 @@ def evolve(state: TaskState | None, event: Event, version: int) -> TaskState:
     state = replace(state, version=version)
     match event:
         case AttemptStarted():
-            return replace(
-                state,
-                phase=Phase.RUNNING,
-                due_at=None,
-                attempt=event.attempt,
-                fence=event.fence,
-                held=event.held,
-                lease_seconds=event.lease_seconds,
-                lost_attempts=event.lost_attempts,
-                worker=event.worker,
-                delivery_id=event.delivery_id,
-                deferrals=0,
-            )
+            return _start(state, event)
         case AttemptInterrupted():
             return replace(state, phase=Phase.QUEUED, attempt=state.attempt - 1)
         case AttemptLost() | AttemptTimedOut() | AttemptFailed():
@@ -148,14 +146,23 @@ def evolve(state: TaskState | None, event: Event, version: int) -> TaskState:
             return _wait(state, event)
         case TaskReleased():
             return replace(state, phase=Phase.QUEUED, due_at=None)
-        case CheckpointSaved(data=data):
-            return replace(state, checkpoint=data)
-        case CancelRequested(requested_by=requested_by, force=force):
-            return replace(state, cancel_requested_by=requested_by, cancel_forced=force)
         case TaskReplayed():
             return _begin_anew(state, event)
         case TaskSucceeded() | TaskFailed() | TaskCancelled():
             return replace(state, phase=_ENDS[type(event)], due_at=None)
+        case _:
+            return _go_on(state, event)
+
+
+def _go_on(state: TaskState, event: Event) -> TaskState:
+    """What is told about a task changes nothing of what it does at the moment."""
+    match event:
+        case AttemptSurvived(fence=fence):
+            return _excuse(state, fence)
+        case CheckpointSaved(data=data):
+            return replace(state, checkpoint=data)
+        case CancelRequested(requested_by=requested_by, force=force):
+            return replace(state, cancel_requested_by=requested_by, cancel_forced=force)
         case _:
             return state
 
@@ -167,16 +174,39 @@ _ENDS: Mapping[type[Event], Phase] = {
 }
 
 
+def _start(state: TaskState, event: AttemptStarted) -> TaskState:
+    return replace(
+        state,
+        phase=Phase.RUNNING,
+        due_at=None,
+        attempt=event.attempt,
+        fence=event.fence,
+        held=event.held,
+        lease_seconds=event.lease_seconds,
+        lost_attempts=event.lost_attempts,
+        worker=event.worker,
+        delivery_id=event.delivery_id,
+        deferrals=0,
+    )
+
+
 def _fail(state: TaskState, event: AttemptLost | AttemptTimedOut | AttemptFailed) -> TaskState:
     match event:
         case AttemptLost():
             cause = Cause.LOST_WORKER
-            state = replace(state, worker_died=state.worker_died or not event.worker_survived)
+            if not event.worker_survived:
+                state = replace(state, worker_died=True, lost=state.lost | {event.fence})
         case AttemptTimedOut():
             cause = Cause.TIME_LIMIT
         case AttemptFailed():
             cause = event.cause
     return replace(state, phase=Phase.QUEUED, failures={**state.failures, cause: state.failed(cause) + 1})
+
+
+def _excuse(state: TaskState, fence: int) -> TaskState:
+    lost = state.lost - {fence}
+    failures = {**state.failures, Cause.LOST_WORKER: state.failed(Cause.LOST_WORKER) - 1}
+    return replace(state, failures=failures, lost=lost, worker_died=bool(lost), survivals=state.survivals + 1)
 
 
 def _wait(state: TaskState, event: AttemptSnoozed | PassCompleted | RetryScheduled | TaskDeferred) -> TaskState:
@@ -186,7 +216,7 @@ def _wait(state: TaskState, event: AttemptSnoozed | PassCompleted | RetrySchedul
             return replace(state, attempt=state.attempt - 1)
         case PassCompleted():
             # The next pass is a piece of work of its own.
-            return replace(state, attempt=0, failures={}, worker_died=False, checkpoint=None)
+            return replace(state, attempt=0, failures={}, worker_died=False, lost=frozenset(), checkpoint=None)
         case TaskDeferred():
             return replace(state, deferrals=state.deferrals + 1)
         case RetryScheduled():

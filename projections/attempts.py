@@ -13,6 +13,7 @@ from batchtask.events import (
     AttemptLost,
     AttemptSnoozed,
     AttemptStarted,
+    AttemptSurvived,
     AttemptTimedOut,
     Event,
     PassCompleted,
@@ -45,6 +46,8 @@ def attempts_of(history: Iterable[RecordedEvent], lines: Iterable[LoggedLine]) -
         body = event.body
         if isinstance(body, AttemptStarted):
             attempts.append(_begun(event, body))
+        elif isinstance(body, AttemptSurvived):
+            _excuse(attempts, body.fence)
         elif attempts and attempts[-1].ended_at is None and (end := _end(body)) is not None:
             attempts[-1].ended_at = event.occurred_at
             attempts[-1].outcome, attempts[-1].message, attempts[-1].detail = end
@@ -56,6 +59,12 @@ def attempts_of(history: Iterable[RecordedEvent], lines: Iterable[LoggedLine]) -
 
 def _begun(event: RecordedEvent, body: AttemptStarted) -> Attempt:
     return Attempt(attempt=body.attempt, fence=body.fence, worker=body.worker, started_at=event.occurred_at, log=[])
+
+
+def _excuse(attempts: Sequence[Attempt], fence: int) -> None:
+    for attempt in attempts:
+        if attempt.fence == fence:
+            attempt.outcome, attempt.message = "cut off", "Its worker was cut off, and somebody else took over."
 
 
 def _end(event: Event) -> tuple[str, str, str] | None:

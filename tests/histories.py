@@ -26,6 +26,7 @@ from batchtask.intentions import (
     Replay,
     Report,
     RequestCancel,
+    Survive,
 )
 from batchtask.outcomes import (
     Cancelled,
@@ -97,6 +98,7 @@ def intentions(state: TaskState) -> dict[str, Intention]:
         "progress": _progress(state),
         "heartbeat": Report(fence=fence, event=HeartbeatRecorded(fence=fence)),
         "cancel noticed": Report(fence=fence, event=CancelNoticed(fence=fence)),
+        "survive": Survive(fence=fence - 1),
         "expire": Expire(fence=fence, at=at, detail="silent for too long"),
         "defer": Defer(due_at=at, reason="Its message is gone"),
         "release": Release(version=state.version),

@@ -30,7 +30,7 @@ from worker.lease import LastChance, Lease, Refused
 from worker.limits import memory_limit_of, set_timers
 from worker.reading import read
 from worker.records import Recorded, RecordRequest
-from worker.reports import heed_cancel, report
+from worker.reports import heed_cancel, report, tell_survived
 from worker.running import Holding, Running, Stop
 from worker.solitude import CROWDED
 
@@ -189,6 +189,8 @@ async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recor
         return await deps.record(RecordRequest(lease, _end(running, outcome, deps)))
     except LeaseLost:
         logger.warning("lease lost, outcome dropped", extra={"task": lease.task_id, "fence": lease.fence})
+        if not isinstance(outcome, Lost):
+            await tell_survived(lease, deps)
         return None
 
 

@@ -10,7 +10,7 @@ from functools import partial
 from batchtask.errors import LeaseLost
 from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
 from batchtask.identifiers import TaskId
-from batchtask.intentions import RecordOutcome, Refusal, Report
+from batchtask.intentions import RecordOutcome, Refusal, Report, Survive
 from batchtask.store import Append, EventStore
 from batchtask.task import decide, outcome_events
 from batchtask.task_state import TaskState, evolve, fold
@@ -23,7 +23,7 @@ class RecordRequest:
     """Something that an attempt wants to have in its stream."""
 
     lease: Lease
-    intention: RecordOutcome | Report
+    intention: RecordOutcome | Report | Survive
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[Record
 def _events(request: RecordRequest) -> list[Event] | None:
     intention = request.intention
     # An outcome that was written already is written again when the rest of its batch was not answered.
-    if request.lease.over:
+    if isinstance(intention, Survive) or request.lease.over:
         return None
     if isinstance(intention, Report):
         return [intention.event]
@@ -159,7 +159,7 @@ def _events(request: RecordRequest) -> list[Event] | None:
 
 
 def _stands_at(
-    index: int, history: Sequence[RecordedEvent], state: TaskState, intention: RecordOutcome | Report
+    index: int, history: Sequence[RecordedEvent], state: TaskState, intention: RecordOutcome | Report | Survive
 ) -> bool:
     """Whether the stream goes on, behind a state, with exactly what the intention means there."""
     if isinstance(intention, Report):

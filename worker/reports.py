@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from batchtask.errors import LeaseLost
 from batchtask.events import CancelNoticed, HeartbeatRecorded, ProgressReported
-from batchtask.intentions import Report
+from batchtask.intentions import Report, Survive
 from worker.children.frames import Appended, LogLine, Progress
 from worker.deps import Deps
+from worker.lease import Lease
 from worker.logbook import Line
 from worker.records import RecordRequest
 from worker.running import Running, Stop
@@ -45,12 +47,25 @@ def _record_soon(running: Running, event: ProgressReported | HeartbeatRecorded |
     reporting.add_done_callback(running.reports.discard)
 
 
+async def tell_survived(lease: Lease, deps: Deps) -> None:
+    """Say that an attempt that lost its lease has not died, if somebody thought so: a cut line is no death.
+
+    A crash before that leaves the attempt charged as lost.
+    """
+    with contextlib.suppress(LeaseLost):
+        recorded = await deps.record(RecordRequest(lease, Survive(fence=lease.fence)))
+        await deps.announcer.announce(recorded.news)
+
+
 async def _record(running: Running, event: ProgressReported | HeartbeatRecorded | CancelNoticed, deps: Deps) -> None:
     lease = running.lease
     try:
         recorded = await deps.record(RecordRequest(lease, Report(fence=lease.fence, event=event)))
     except LeaseLost:
+        alive = running.child is not None and running.child.alive
         running.stop(Stop.LEASE_LOST)
+        if alive:
+            await tell_survived(lease, deps)
         return
     if recorded.cancel_requested:
         heed_cancel(running, deps, force=recorded.cancel_forced)

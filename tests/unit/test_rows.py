@@ -15,6 +15,7 @@ from batchtask.events import (
     AttemptLost,
     AttemptSnoozed,
     AttemptStarted,
+    AttemptSurvived,
     AttemptTimedOut,
     CancelNoticed,
     CancelRefused,
@@ -121,6 +122,7 @@ MEANINGS: list[tuple[Event, dict[str, Any]]] = [
     (AttemptFailed(fence=1, cause=Cause.ERROR, message="no"), WAITING),
     (AttemptTimedOut(fence=1, limit_seconds=3), WAITING),
     (AttemptLost(fence=1), WAITING),
+    (AttemptSurvived(fence=0), RUNS),
     (AttemptInterrupted(fence=1), WAITING),
     (
         AttemptSnoozed(fence=1, due_at=LATER, reason="Mail server is closed"),

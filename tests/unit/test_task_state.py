@@ -15,15 +15,20 @@ from batchtask.events import (
     AttemptInterrupted,
     AttemptLost,
     AttemptStarted,
+    AttemptSurvived,
     Event,
     HeartbeatRecorded,
     PassCompleted,
+    TaskFailed,
     TaskReleased,
+    TaskReplayed,
     TaskSubmitted,
 )
+from batchtask.intentions import Refusal, Survive
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
-from batchtask.task_state import Phase, as_recorded, evolve, fold, resubmission, submitted
+from batchtask.task import decide
+from batchtask.task_state import MOST_SURVIVALS, Phase, TaskState, as_recorded, evolve, fold, resubmission, submitted
 from tests.histories import AT, TASK, chosen, recorded, state_after
 
 SUBMITTED = TaskSubmitted(name="noop", owner=7)
@@ -147,6 +152,53 @@ def test_the_command_made_from_a_stream_asks_for_the_same_task_at_once(
     assert (message.command, message.release) == (command, state.version)
     assert submitted(command) == msgspec.structs.replace(state.submitted, start_at=None)
     assert (command.task_id, command.submitted_at) == (TASK, AT)
+
+
+def test_a_loss_of_an_attempt_that_lives_does_not_count() -> None:
+    """Its worker was only cut off, which that says itself, once somebody else has taken over."""
+    history: list[Event] = [TaskSubmitted(name="noop")]
+    for fence in range(1, 6):
+        history += [started(fence), AttemptLost(fence=fence)]
+        state = state_after(history)
+        assert not survives(state, fence - 1)  # that one was told, or never was
+        history += decide(state, Survive(fence=fence))
+        assert history[-1] == AttemptSurvived(fence=fence)
+
+    state = state_after(history)
+    assert (state.failed(Cause.LOST_WORKER), state.worker_died, state.attempt) == (0, False, 5)
+
+
+def test_a_process_that_died_stays_dead() -> None:
+    died: list[Event] = [TaskSubmitted(name="noop"), started(1), AttemptLost(fence=1, worker_survived=True)]
+    replayed: list[Event] = [TaskSubmitted(name="noop"), started(1), AttemptLost(fence=1), _FAILED, _REPLAYED]
+
+    assert not survives(state_after(died), 1)
+    assert not survives(state_after(replayed[:-1]), 1)
+    assert not survives(state_after(replayed), 1)
+
+
+def test_what_cuts_its_worker_off_again_and_again_is_charged_in_the_end() -> None:
+    history: list[Event] = [TaskSubmitted(name="noop")]
+    for fence in range(1, MOST_SURVIVALS + 3):
+        history += [started(fence), AttemptLost(fence=fence)]
+        history += survives(state_after(history), fence)
+
+    assert state_after(history).failed(Cause.LOST_WORKER) == 2
+
+
+def survives(state: TaskState, fence: int) -> list[Event]:
+    try:
+        return decide(state, Survive(fence=fence))
+    except Refusal:
+        return []
+
+
+_FAILED = TaskFailed(cause=Cause.LOST_WORKER, message="")
+_REPLAYED = TaskReplayed(requested_by=0, due_at=AT)
+
+
+def started(fence: int) -> AttemptStarted:
+    return AttemptStarted(attempt=fence, fence=fence, worker="w", delivery_id="m", deadline_at=None)
 
 
 def test_a_command_is_read_as_its_stream_has_it() -> None:
