@@ -23,8 +23,9 @@ _REFUSES_ALL = {"42501", "25006"}
 #: has vanished, would keep its locks until TCP gives up, hours later: workers wait for them, each with all its tasks.
 #: Three times what the scheduler waits for confirms. A guess.
 IDLE_SECONDS = 15
-#: A server that vanished without a word is noticed after some 30 s, not after the hours that are TCP's default:
-#: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-KEEPALIVES
+#: A host that vanished without a word is noticed by the other side after some 30 s, not after the hours that are
+#: TCP's default: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-KEEPALIVES, and for the server's
+#: side https://www.postgresql.org/docs/current/runtime-config-connection.html#RUNTIME-CONFIG-TCP-SETTINGS
 _ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 #: "Program limit exceeded": the driver calls it operational, and yet it is for what was to be written.
 _LIMIT_OF_CONTENT = "54"
@@ -53,14 +54,17 @@ def make_engine(
         )
     except Exception as error:
         raise SettingsError([f"BATCHTASK_DATABASE_URL cannot be used: {error}"]) from error
-    if idle_seconds is not None:
-        event.listen(engine, "connect", partial(_end_idle_transactions, idle_seconds))
+    event.listen(engine, "connect", partial(_limit_locks, idle_seconds))
     return engine
 
 
-def _end_idle_transactions(seconds: float, connection: DBAPIConnection, _: object) -> None:
+def _limit_locks(idle_seconds: float | None, connection: DBAPIConnection, _: object) -> None:
+    """Have the server find out soon that we vanished, or stand still, and give back what we locked."""
+    settings = {f"tcp_{name}" if name.startswith("keepalives") else name: value for name, value in _ALIVE.items()}
+    if idle_seconds is not None:
+        settings["idle_in_transaction_session_timeout"] = round(idle_seconds * 1000)
     with closing(connection.cursor()) as cursor:
-        cursor.execute(f"SET idle_in_transaction_session_timeout = '{seconds * 1000:.0f}ms'")
+        cursor.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     connection.commit()
 
 

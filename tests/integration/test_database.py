@@ -78,3 +78,17 @@ def test_a_server_that_vanished_is_noticed_within_a_minute(engine: Engine) -> No
             ]
             assert probes[0] + probes[1] * probes[2] <= 60
             assert 0 < link.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) <= 60_000
+
+
+@pytest.mark.parametrize("idle_seconds", [None, 15])
+def test_a_client_that_vanished_keeps_its_locks_for_less_than_a_minute(
+    engine: Engine, idle_seconds: float | None
+) -> None:
+    fresh = make_engine(engine.url.render_as_string(hide_password=False), idle_seconds=idle_seconds)
+    with fresh.connect() as connection:
+        connection.rollback()
+        query = text("SELECT setting::int FROM pg_settings WHERE name LIKE 'tcp%' ORDER BY name")
+        count, idle, interval, user_timeout_ms = connection.execute(query).scalars()
+    fresh.dispose()
+    assert 0 < idle + count * interval <= 60
+    assert 0 < user_timeout_ms <= 60_000
