@@ -20,6 +20,7 @@ from batchtask.database import database_errors
 from batchtask.errors import MessageError
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId, uuid7
+from batchtask.messages import CancelTask
 from batchtask.tables import dead_letter
 from projections.decisions import Decisions
 
@@ -45,7 +46,8 @@ class DeadLetters:
             connection.execute(insert(dead_letter).on_conflict_do_nothing(), rows)
         news: list[RecordedEvent] = []
         for row, delivery in zip(rows, deliveries, strict=True):
-            if row["task_id"] is not None:
+            # A wish that cannot be read, as of a newer release, says nothing against the task that it names.
+            if row["task_id"] is not None and delivery.type != CancelTask.__name__:
                 follows = self._decisions.rescue if given_back_too_often(delivery) else self._decisions.reject
                 news += follows(TaskId(row["task_id"]), row["reason"], delivery)
         return news

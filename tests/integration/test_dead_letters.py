@@ -14,6 +14,7 @@ from batchtask.broker import Delivery
 from batchtask.broker.dead_letters import QUEUE_HEADER, REASON_HEADER
 from batchtask.events import TaskFailed
 from batchtask.intentions import Release
+from batchtask.messages import CancelTask
 from batchtask.outcomes import Cause, Interrupted
 from batchtask.store import EventStore
 from batchtask.tables import dead_letter
@@ -121,3 +122,14 @@ def test_a_task_whose_message_we_set_aside_has_failed(store: EventStore, letters
     letters.record([letter(envelope.encode_command(wanted, source="/test"), headers)])
 
     assert store.load(wanted.id)[-1].body == TaskFailed(cause=Cause.REJECTED, message="not of this world")
+
+
+def test_a_wish_to_cancel_that_nobody_can_read_does_not_end_its_task(store: EventStore, letters: DeadLetters) -> None:
+    wanted = command()
+    Desks(store).lease(wanted)
+    wish = CancelTask(task_id=wanted.id, requested_at=datetime.now(UTC))
+    body = envelope.encode_command(wish, source="/test").replace(b"CancelTask.v1", b"CancelTask.v9")
+
+    assert letters.record([Delivery(1, 1, False, body, "m", "CancelTask", {})]) == []
+
+    assert store.state(wanted.id).phase is Phase.RUNNING
