@@ -76,6 +76,7 @@ def test_a_thousand_open_tasks_finish_and_none_runs_twice(fragile: System, broke
         assert [(event.fence, event.held) for event in fragile.attempts(task_id)] == [(1, task_id in held)]
 
 
+@pytest.mark.slow
 def test_what_ran_on_a_worker_that_died_with_the_broker_begins_anew(fragile: System, broker: RabbitMQ) -> None:
     doomed, *_ = start_all(fragile, 1)
     held, leased = fragile.submit_traced("gate"), fragile.submit_traced("gate-leased")
@@ -96,6 +97,7 @@ def test_what_ran_on_a_worker_that_died_with_the_broker_begins_anew(fragile: Sys
         assert [event.fence for event in fragile.attempts(task_id)] == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_queue_that_somebody_deleted_comes_back_and_its_tasks_with_it(system: System) -> None:
     system.projections(**QUICK).wait_ready()
     task_id = system.producer.submit("noop")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
+import pytest
+
 from batchtask.events import AttemptLost, AttemptSurvived
 from projections.rows import State
 from tests.brokers import through
@@ -15,6 +17,7 @@ from tests.system import System
 CUTS = 4
 
 
+@pytest.mark.slow
 def test_a_long_task_outlives_any_number_of_cut_connections(system: System, amqp_url: str) -> None:
     with ExitStack() as stack:
         lines: dict[str, Proxy] = {}

@@ -13,7 +13,7 @@ from tests.tally import STEPS, make_tally, tallied
 QUICK = {"heartbeat_seconds": 1, "lease_seconds": 5, "reconcile_seconds": 1}
 
 
-@pytest.mark.parametrize("point", ["scheduler.published", "scheduler.written"])
+@pytest.mark.parametrize("point", ["scheduler.published", pytest.param("scheduler.written", marks=pytest.mark.slow)])
 def test_a_scheduler_is_frozen_while_it_releases(point: str, system: System) -> None:
     """A worker may wait for the release that is not committed, with all its other tasks."""
     make_tally(system)
