@@ -61,7 +61,7 @@ class Attempt:
     def next(self) -> Attempt:
         """The attempt that takes over, with the same mailbox outside."""
         desks = Desks(self.desks.store, f"worker {self.lease.fence + 1}")
-        return Attempt(desks, desks.lease(self.lease.command, redelivered=True), self.mailbox)
+        return Attempt(desks, desks.lease(self.lease.command, redelivered=True, alone=True), self.mailbox)
 
     def ledger(self) -> list[tuple[str, int, bool]]:
         query = select(effect.c.key, effect.c.fence, effect.c.done_at).where(effect.c.task_id == self.lease.task_id)
