@@ -117,6 +117,7 @@ def test_nobody_gets_two_mails_where_nobody_can_be_asked(system: System) -> None
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.slow
 def test_a_frozen_worker_that_thaws_after_another_one_took_over_changes_nothing(system: System) -> None:
     make_tally(system)
     quick = {"heartbeat_seconds": 0.3, "lease_seconds": 1.5}
