@@ -12,7 +12,6 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,10 @@ from batchtask.connecting import Closed
 from batchtask.database import database_errors
 from batchtask.errors import PublishError, PublishReturned, SchemaMissing, StoreUnavailable
 from batchtask.identifiers import uuid7
-from batchtask.publishing import REPEAT_HEADER, Message, Publishes, publish_all
+from batchtask.publishing import REPEAT_HEADER, Message, Publishes
 from batchtask.tables import outbox
 from batchtask.topology import COMMANDS
+from projections.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Pages:
         return failed
 
 
-class Relay:
+class Relay(Watch):
     """Looks into the outbox again and again. One event loop; the database work is done in a thread.
 
     Args:
@@ -118,36 +118,9 @@ class Relay:
     """
 
     def __init__(self, engine: Engine, publisher: Publishes) -> None:
-        self._publisher = publisher
+        super().__init__("relay", publisher, PUBLISH_SECONDS)
         self._pages = Pages(engine, self._publish)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relay")
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._runner: asyncio.Task[None] | None = None
-        self._looking = asyncio.Lock()
         self._away = False  # the database, when it was asked last
-
-    def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._runner = asyncio.create_task(self._run(), name="relay")
-
-    async def failed(self) -> None:
-        """Return never; raises when it cannot go on."""
-        assert self._runner is not None
-        await asyncio.shield(self._runner)
-
-    async def drain(self) -> None:
-        """Finish what is in hand and begin nothing more."""
-        async with self._looking:
-            if self._runner is not None:
-                self._runner.cancel()
-
-    async def stop(self) -> None:
-        """Stop at once. What was published and not deleted is published again by whoever follows."""
-        if self._runner is not None:
-            self._runner.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._runner
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
         while True:
@@ -170,12 +143,6 @@ class Relay:
             self._away = False
             if relayed.unconfirmed:
                 logger.warning("submissions of the outbox not confirmed", extra={"tasks": relayed.unconfirmed})
-
-    def _publish(self, messages: Sequence[Message]) -> Mapping[int, PublishError]:
-        """From the thread. The loop's end cancels this, and with it the transaction that waits here."""
-        assert self._loop is not None
-        publishing = publish_all(self._publisher, messages, deadline_seconds=PUBLISH_SECONDS)
-        return asyncio.run_coroutine_threadsafe(publishing, self._loop).result()
 
 
 def lag_seconds(engine: Engine) -> float | None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Engine, select
@@ -27,13 +26,14 @@ from batchtask.events import (
     TaskReplayed,
     TaskSubmitted,
 )
-from batchtask.publishing import Message, Publishes, publish_all
+from batchtask.publishing import Publishes
 from batchtask.tables import batchtask, schedule
 from projections.grants import Grants
 from projections.projector import Projector
 from projections.releases import Releases
 from projections.rows import State
 from projections.ticks import Ticks
+from projections.watch import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ PUBLISH_SECONDS = 5.0
 _WAITS = (AttemptSnoozed, PassCompleted, RetryScheduled, TaskDeferred, TaskReplayed)
 
 
-class Scheduler:
+class Scheduler(Watch):
     """Looks for what is due, again and again. One event loop; the database work is done in a thread.
 
     Args:
@@ -58,44 +58,17 @@ class Scheduler:
 
     def __init__(self, engine: Engine, publisher: Publishes) -> None:
         self._engine = engine
-        self._publisher = publisher
+        super().__init__("scheduler", publisher, PUBLISH_SECONDS)
         projector = Projector(engine)
         self._ticks = Ticks(engine, projector)
         self._grants = Grants(engine)
         self._releases = Releases(engine, projector, self._publish)
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="scheduler")
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._runner: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
-        self._looking = asyncio.Lock()
         self._database_away = False
-
-    def start(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._runner = asyncio.create_task(self._run(), name="scheduler")
 
     def look_soon(self) -> None:
         """Look for what is due, because a task that waits was projected."""
         self._woken.set()
-
-    async def failed(self) -> None:
-        """Return never; raises when it cannot go on."""
-        assert self._runner is not None
-        await asyncio.shield(self._runner)
-
-    async def drain(self) -> None:
-        """Finish what is in hand and begin nothing more."""
-        async with self._looking:
-            if self._runner is not None:
-                self._runner.cancel()
-
-    async def stop(self) -> None:
-        """Stop at once. What was published and not recorded is published again by whoever follows."""
-        if self._runner is not None:
-            self._runner.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await self._runner
-        self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _run(self) -> None:
         while True:
@@ -147,12 +120,6 @@ class Scheduler:
 
     async def _in_thread(self, function: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, function)
-
-    def _publish(self, messages: Sequence[Message]) -> Collection[int]:
-        """From the thread. The loop's end cancels this, and with it the transaction that waits here."""
-        assert self._loop is not None
-        publishing = publish_all(self._publisher, messages, deadline_seconds=PUBLISH_SECONDS)
-        return asyncio.run_coroutine_threadsafe(publishing, self._loop).result()
 
 
 _NEXT_TASK = select(func.min(batchtask.c.due_at)).where(
