@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session
 
+    from batchtask.sealing import Sealer
+
 logger = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "batchtask.tasks"
@@ -146,6 +148,14 @@ class TaskContext(Protocol):
             EffectInDoubt: It may have been done, and there is no `ask`.
             LeaseLost: Somebody else works on the task by now; nothing was done.
         """
+
+    @property
+    def archive_dir(self) -> Path:
+        """Folder of the CRM's document archive."""
+
+    @property
+    def sealer(self) -> Sealer:
+        """Encrypts and decrypts passwords that the database keeps."""
 
     def result_path(self, name: str) -> Path:
         """Say where to write the result file `name`. Write beside it and rename: a reader never sees a half."""

@@ -12,6 +12,7 @@
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
     │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
     │                  ScheduleNotFound
+    ├─ SecretUnreadable                                                     (enter the password anew)
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
 
 Each error keeps what was seen in fields and builds its one sentence from them; all fields go to
@@ -222,6 +223,16 @@ class ScheduleNotFound(StoreError):
 
     def __str__(self) -> str:
         return f"no schedule {self.name!r} is known; there are: {', '.join(self.known) or 'none'}"
+
+
+class SecretUnreadable(BatchTaskError):
+    """A stored password cannot be decrypted."""
+
+    def __str__(self) -> str:
+        return (
+            "a stored password cannot be decrypted with the keys in BATCHTASK_SECRET_KEYS: "
+            "add the key it was sealed with, or enter the password anew"
+        )
 
 
 class SettingsError(BatchTaskError):

@@ -26,6 +26,10 @@ class Settings:
     """URL of the PostgreSQL database, password included; a web tier that only submits needs none."""
     files_dir: Path = Path("var/files")
     """Folder for result files; shared by all workers and whoever serves downloads."""
+    archive_dir: Path = Path("var/archive")
+    """Folder of the CRM's document archive; templates that tasks name by number lie in it."""
+    secret_keys: str = field(default="", repr=False)
+    """Keys that encrypt stored passwords, separated by commas: the first encrypts, all decrypt."""
     payload_url: str = ""
     """Folder or bucket (any fsspec URL) for parameters over 64 KiB; empty = such a submission is refused."""
     max_tasks: int = 16

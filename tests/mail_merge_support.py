@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from lxml import etree
-from sqlalchemy import Connection, create_engine
 
-from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
 from worker.tasks.mail_merge.letters import Letters
 from worker.tasks.mail_merge.template import Layout, compile_template
@@ -127,53 +121,3 @@ def merge(
     entries = [letters.render(defaultdict(str, values)) for values in recipients]
     letters.write(target, lambda: entries)
     return Merged(target)
-
-
-class KilledError(BaseException):
-    """The process dies here: nothing of the task's code catches it."""
-
-
-@dataclass
-class FakeContext:
-    """What a worker gives task code, without a worker."""
-
-    database_url: str
-    folder: Path
-    owner: int = 1
-    attempt: int = 1
-    cancel_after: int | None = None  #: safe points to pass before somebody asks for a stop
-    task_id: TaskId = TASK_ID
-    log: logging.Logger = field(default_factory=lambda: logging.getLogger("tests.task"))
-    reports: list[tuple[float, str]] = field(default_factory=list)
-    looks: int = 0
-    killed_after: int | None = None  #: safe points to pass before the process dies
-    checkpoint: dict[str, Any] | None = None
-
-    @property
-    def cancel_requested(self) -> bool:
-        return self.cancel_after is not None and self.looks > self.cancel_after
-
-    def check_cancelled(self) -> None:
-        self.looks += 1
-        if self.killed_after is not None and self.looks > self.killed_after:
-            raise KilledError
-        if self.cancel_requested:
-            raise CancelledByRequest
-
-    def progress(self, percent: float, text: str = "") -> None:
-        self.reports.append((percent, text))
-
-    def save_checkpoint(self, data: Mapping[str, Any]) -> None:
-        self.checkpoint = dict(data)
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        engine = create_engine(self.database_url)
-        try:
-            with engine.connect() as connection:
-                yield connection
-        finally:
-            engine.dispose()
-
-    def result_path(self, name: str) -> Path:
-        return self.folder / name

@@ -106,6 +106,8 @@ class Worker:
                     database_url=self._engine.url.render_as_string(hide_password=False),
                     files_dir=settings.files_dir.absolute(),
                     payload_url=settings.payload_url,
+                    archive_dir=settings.archive_dir.absolute(),
+                    secret_keys=settings.secret_keys,
                 ),
                 warm=WARM_CHILDREN,
                 largest=settings.max_tasks,

@@ -1,38 +1,102 @@
-"""The CRM's own tables that tasks read: people, companies, selections, lists, user-defined fields.
+"""The CRM's own tables that tasks work on: people, companies, their records, lists, rights, user-defined fields.
 
-SQLAlchemy Core only; names are PostgreSQL-folded (lower case) as in the CRM. Rows are the CRM's: tasks read them,
-the sample data set writes them. The batch tables of the same schema are in `batchtask.tables`.
+SQLAlchemy Core only; names are PostgreSQL-folded (lower case) as in the CRM. Rows are the CRM's: tasks read and
+write them as the CRM does, the sample data set fills them. The batch tables of the same schema are in
+`batchtask.tables`.
 """
 
 from __future__ import annotations
 
 from batchtask.crm7.columns import metadata
 from batchtask.crm7.ids import allocate_ids
-from batchtask.crm7.lists import addressformat, business, category, country, perspos
+from batchtask.crm7.lists import (
+    addressformat,
+    business,
+    category,
+    country,
+    perspos,
+    projstatus,
+    projtype,
+    saletype,
+    source,
+    task,
+    usergroup,
+)
 from batchtask.crm7.people import address, associate, contact, email, person, phone, url
+from batchtask.crm7.records import appointment, document, project, projectmember, sale, texts
+from batchtask.crm7.rights import dataright, role, userrolelink, visiblefor
+from batchtask.crm7.searches import searchcriteria, searchcriteriagroup, searchcriterion, searchcriterionvalue
 from batchtask.crm7.selections import doctmpl, selection, selectionmember
-from batchtask.crm7.userdefined import udcontactlarge, udcontactsmall, udpersonlarge, udpersonsmall
+from batchtask.crm7.system import systemevent, userpreference
+from batchtask.crm7.userdefined import (
+    udappntlarge,
+    udappntsmall,
+    udcontactlarge,
+    udcontactsmall,
+    uddoclarge,
+    uddocsmall,
+    udpersonlarge,
+    udpersonsmall,
+    udprojectlarge,
+    udprojectsmall,
+    udsalelarge,
+    udsalesmall,
+    udtemplarge,
+    udtempsmall,
+)
 
 __all__ = [
     "address",
     "addressformat",
     "allocate_ids",
+    "appointment",
     "associate",
     "business",
     "category",
     "contact",
     "country",
+    "dataright",
     "doctmpl",
+    "document",
     "email",
     "metadata",
     "person",
     "perspos",
     "phone",
+    "project",
+    "projectmember",
+    "projstatus",
+    "projtype",
+    "role",
+    "sale",
+    "saletype",
+    "searchcriteria",
+    "searchcriteriagroup",
+    "searchcriterion",
+    "searchcriterionvalue",
     "selection",
     "selectionmember",
+    "source",
+    "systemevent",
+    "task",
+    "texts",
+    "udappntlarge",
+    "udappntsmall",
     "udcontactlarge",
     "udcontactsmall",
+    "uddoclarge",
+    "uddocsmall",
     "udpersonlarge",
     "udpersonsmall",
+    "udprojectlarge",
+    "udprojectsmall",
+    "udsalelarge",
+    "udsalesmall",
+    "udtemplarge",
+    "udtempsmall",
     "url",
+    "usergroup",
+    "userpreference",
+    "userrolelink",
+    "visiblefor",
 ]

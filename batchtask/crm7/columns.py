@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     String,
+    Text,
 )
 from sqlalchemy.types import TypeEngine
 
@@ -64,6 +65,11 @@ def decimal(*names: str, null: bool = False) -> Columns:
 
 def text(length: int, *names: str, null: bool = False) -> Columns:
     return _columns(String(length), names, null)
+
+
+def long_text(*names: str, null: bool = False) -> Columns:
+    """Make Clob columns."""
+    return _columns(Text(), names, null)
 
 
 def local_time(*names: str, null: bool = False) -> Columns:

@@ -1,4 +1,4 @@
-"""Lists the CRM's records point into: countries, address layouts, categories, businesses, positions."""
+"""Lists the CRM's records point into: countries, address layouts, categories, kinds of appointment, of sale, ..."""
 
 from __future__ import annotations
 
@@ -82,3 +82,27 @@ category = Table(
 business = Table("business", metadata, key("business_id"), *list_item(), unique("name"))
 
 perspos = Table("perspos", metadata, key("perspos_id"), *list_item(), unique("name"))
+
+usergroup = Table(
+    "usergroup", metadata, key("usergroup_id"), *list_item(), *number("type", null=True), unique("name")
+)
+
+task = Table(
+    "task",
+    metadata,
+    key("task_id"),
+    *list_item(),
+    *number("record_type"),
+    *number("direction", "color_index", "defaultalldayevent", "defaultfreebusy", "defaultpublishtype", null=True),
+    *reference("intentid", null=True),
+    *number("default_videomeeting_status"),
+    unique("name"),
+)
+
+projtype = Table("projtype", metadata, key("projtype_id"), *list_item(), unique("name"))
+
+projstatus = Table("projstatus", metadata, key("projstatus_id"), *list_item(), unique("name"))
+
+saletype = Table("saletype", metadata, key("saletype_id"), *list_item(), unique("name"))
+
+source = Table("source", metadata, key("source_id"), *list_item(), unique("name"))

@@ -10,7 +10,8 @@ from sqlalchemy import create_engine, text
 from batchtask.definitions import CancelledByRequest, TaskFailure
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm, write_sample_template
 from batchtask.outcomes import Succeeded
-from tests.mail_merge_support import FakeContext, Merged, paragraph, write_template
+from batchtask.testing import FakeContext
+from tests.mail_merge_support import Merged, paragraph, write_template
 from worker.tasks.mail_merge import MailMerge, letters, mail_merge
 
 

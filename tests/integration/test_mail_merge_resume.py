@@ -14,7 +14,8 @@ from batchtask.definitions import CancelledByRequest
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm, write_sample_template
 from batchtask.errors import LeaseLost, StoreUnavailable
 from batchtask.outcomes import Succeeded
-from tests.mail_merge_support import FakeContext, KilledError, Merged, paragraph, write_template
+from batchtask.testing import FakeContext, Killed
+from tests.mail_merge_support import Merged, paragraph, write_template
 from worker.tasks.mail_merge import MailMerge, mail_merge, work
 
 BODY = paragraph("{snum}: {name} {attn}")
@@ -38,12 +39,12 @@ class Merge:
         self.result = context.folder / output
 
     def attempt(self) -> object:
-        self.context.looks = 0
+        self.context.safe_points = 0
         return mail_merge.function(self.context, self.parameters)
 
     def killed_after(self, recipients: int) -> None:
         self.context.killed_after = recipients
-        with pytest.raises(KilledError):
+        with pytest.raises(Killed):
             self.attempt()
         self.context.killed_after = None
 
@@ -185,9 +186,9 @@ def test_one_that_is_killed_behind_the_last_letter_makes_the_document(start: Cal
     whole.attempt()
 
     def die(self: work.Work, document: Path, target: Path) -> None:
-        raise KilledError
+        raise Killed
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KilledError):
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(work.Work, "publish", die)
         merge.attempt()
     assert not merge.result.exists()
@@ -302,7 +303,7 @@ class FenceContext(FakeContext):
 
     def check_cancelled(self) -> None:
         super().check_cancelled()
-        if self._at is not None and self.looks == self._at[0]:
+        if self._at is not None and self.safe_points == self._at[0]:
             act, self._at = self._at[1], None
             act()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from batchtask.definitions import CancelledByRequest, TaskFailure
-from tests.mail_merge_support import FakeContext
+from batchtask.testing import FakeContext
 from worker.tasks.mail_merge.pdf import convert
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from batchtask.definitions import CancelledByRequest, TaskFailure
 from batchtask.outcomes import Succeeded
-from tests.mail_merge_support import FakeContext
+from batchtask.testing import FakeContext
 from worker.tasks.sleep import Sleep, sleep
 
 

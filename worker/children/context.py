@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
+from batchtask.sealing import Sealer
 from worker.children.frames import Appended, FromChild, LogLine, Progress, Run
 from worker.children.reporter import Reporter
 
@@ -36,6 +37,8 @@ class ChildContext:
         files_dir: Path,
         send: Callable[[FromChild], None],
         *,
+        archive_dir: Path = Path(),
+        sealer: Sealer | None = None,
         cancel_wanted: Callable[[], bool],
         time_is_short: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -45,6 +48,8 @@ class ChildContext:
         self._cancel_wanted = cancel_wanted
         self._time_is_short = time_is_short
         self._send = send
+        self.archive_dir = archive_dir
+        self.sealer = sealer or Sealer("")
         self._reporter = Reporter(send)
         self._handler = _SendingHandler(send)
 

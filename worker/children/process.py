@@ -13,11 +13,12 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
 from batchtask.payloads import PayloadStore
+from batchtask.sealing import Sealer
 from worker.children.alarm import Alarm
 from worker.children.context import ChildContext
 from worker.children.descendants import adopt_orphans, kill_descendants
@@ -32,6 +33,8 @@ class ChildSettings:
     database_url: str
     files_dir: Path
     payload_url: str
+    archive_dir: Path = Path()
+    secret_keys: str = field(default="", repr=False)
 
 
 def main(link: socket.socket, settings: ChildSettings) -> None:
@@ -42,6 +45,7 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
     from worker.children.preload import registry  # noqa: PLC0415 - the fork server has it loaded, nobody else should
 
     payloads = PayloadStore(settings.payload_url)
+    sealer = Sealer(settings.secret_keys)
     runs: queue.SimpleQueue[Run] = queue.SimpleQueue()
     alarm = Alarm()
     told = _Told(alarm)
@@ -56,6 +60,8 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
             settings.database_url,
             settings.files_dir,
             send,
+            archive_dir=settings.archive_dir,
+            sealer=sealer,
             cancel_wanted=lambda run=run: told.cancelled == run.task_id,  # type: ignore[misc]
             time_is_short=lambda run=run: told.short is run,  # type: ignore[misc]
         )

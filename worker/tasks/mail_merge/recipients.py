@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
-from worker.tasks.mail_merge.addresses import Address, Country, first_filled
+from worker.tasks.crm.addresses import Address, Country, first_filled
 
 _BATCH_ROWS = 500
 

@@ -14,21 +14,21 @@ from batchtask import crm7
 from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
 from batchtask.outcomes import Outcome, Succeeded
-from worker.tasks.mail_merge import MailMerge
-from worker.tasks.mail_merge.addresses import Country
-from worker.tasks.mail_merge.drafts import Entry
-from worker.tasks.mail_merge.languages import Language, find_language, known_languages
-from worker.tasks.mail_merge.letters import Letters
-from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
-from worker.tasks.mail_merge.pdf import convert, require_converter
-from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
-from worker.tasks.mail_merge.sender import (
+from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.languages import Language, find_language, known_languages
+from worker.tasks.crm.senders import (
     SelectionRow,
     load_countries,
     load_layouts,
     load_selection,
     load_sender,
 )
+from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.drafts import Entry
+from worker.tasks.mail_merge.letters import Letters
+from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
+from worker.tasks.mail_merge.pdf import convert, require_converter
+from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
 from worker.tasks.mail_merge.template import Layout, Template, compile_template
 from worker.tasks.mail_merge.variables import KnownNames, Merge, Variables
 from worker.tasks.mail_merge.variables_in_text import Rules

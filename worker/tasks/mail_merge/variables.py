@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from worker.tasks.crm.addresses import Country, Layouts, format_label
+from worker.tasks.crm.languages import Language
+from worker.tasks.crm.senders import SENDER_VARIABLES, Sender
 from worker.tasks.mail_merge import MailMerge
-from worker.tasks.mail_merge.addresses import Country, Layouts, format_label
-from worker.tasks.mail_merge.languages import Language
 from worker.tasks.mail_merge.recipients import Recipient, is_lookup
-from worker.tasks.mail_merge.sender import SENDER_VARIABLES, Sender
 
 _IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
 #: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.

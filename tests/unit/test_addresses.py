@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from worker.tasks.mail_merge.addresses import DEFAULT_LABEL, Address, Country, Layouts, first_filled, format_label
-from worker.tasks.mail_merge.languages import find_language
+from worker.tasks.crm.addresses import DEFAULT_LABEL, Address, Country, Layouts, first_filled, format_label
+from worker.tasks.crm.languages import find_language
 from worker.tasks.mail_merge.variables import is_variable
 
 NORWAY = Country(name="Norge", code="NO", zip_prefix="N-", domestic_layout=1, foreign_layout=101)

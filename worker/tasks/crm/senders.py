@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 
 from batchtask import crm7
-from worker.tasks.mail_merge.addresses import Country, Layouts
+from worker.tasks.crm.addresses import Country, Layouts
 
 _SENDER = text("""
 SELECT s.associate_id, s.name AS login, concat_ws(' ', nullif(p.firstname, ''), nullif(p.middlename, ''),

@@ -1,0 +1,57 @@
+"""Passwords at rest: what the CRM's tables keep of mail accounts is encrypted with keys that only processes have.
+
+The format is Fernet (AES-128-CBC with an HMAC, https://github.com/fernet/spec): a text that tells neither the secret
+nor its length to more than 16 bytes, and that cannot be changed unnoticed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from batchtask.errors import SecretUnreadable, SettingsError
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
+
+
+class Sealer:
+    """Seals and opens texts.
+
+    Args:
+        keys: Of `BATCHTASK_SECRET_KEYS`: separated by commas; the first seals, all open, so that keys can be changed.
+    """
+
+    def __init__(self, keys: str) -> None:
+        self._keys = [key.strip() for key in keys.split(",") if key.strip()]
+
+    def seal(self, secret: str) -> str:
+        """Encrypt a text; the result is plain ASCII, and another one every time.
+
+        Raises:
+            SettingsError: No key is set, or it is none.
+        """
+        return self._fernet().encrypt(secret.encode()).decode("ascii")
+
+    def open(self, sealed: str) -> str:
+        """Decrypt what `seal` made.
+
+        Raises:
+            SecretUnreadable: It was sealed with another key, or changed, or never sealed.
+            SettingsError: No key is set, or it is none.
+        """
+        from cryptography.fernet import InvalidToken  # noqa: PLC0415 - takes a moment to load
+
+        try:
+            return self._fernet().decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise SecretUnreadable from error
+
+    def _fernet(self) -> MultiFernet:
+        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+
+        if not self._keys:
+            raise SettingsError(["set BATCHTASK_SECRET_KEYS; `batchtask secret new-key` makes a key"])
+        try:
+            return MultiFernet([Fernet(key) for key in self._keys])
+        except ValueError as error:
+            raise SettingsError([f"BATCHTASK_SECRET_KEYS holds what is no key ({error})"]) from error
