@@ -31,6 +31,7 @@ EXAMPLES: list[BatchTaskError] = [
     errors.LeaseLost("01900000", 2),
     errors.StoreUnavailable("connection refused"),
     errors.TaskNotFound("01900000"),
+    errors.SecretUnreadable(),
     errors.SettingsError(["BATCHTASK_MAX_TASKS must be from 1 to 1000", "BATCHTASK_X is no setting"]),
     errors.TopologyMismatch("batchtask.tasks", "406 PRECONDITION_FAILED"),
     errors.SchemaMissing("nothing", "0001"),
