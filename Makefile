@@ -13,7 +13,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test test-faults lint types bench lock clean
+.PHONY: help venv demo up test test-faults lint types bench bench-tasks lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -59,6 +59,9 @@ types: $(READY) ## check types
 
 bench: $(READY) ## measure
 	$(BIN)/python -m tests.benchmarks
+
+bench-tasks: $(READY) ## measure the built-in tasks
+	$(BIN)/python -m tests.benchmarks.tasks
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet

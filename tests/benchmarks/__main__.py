@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import sys
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from batchtask.cli.system import running_system
+from tests.benchmarks.about import about, print_about
 from tests.benchmarks.measurements import Bench, Measured
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,40 +56,27 @@ def main() -> int:
         Bench({**environ, **system.exports}, workers=WORKERS) as bench,
     ):
         measured = bench.measure(console.print)
-        about = _about(bench)
-    _print(console, measured, about)
-    LATEST.write_text(json.dumps({**measured, "about": about}, indent=2) + "\n")
+        described = _about(bench)
+    _print(console, measured)
+    print_about(console, described)
+    LATEST.write_text(json.dumps({**measured, "about": described}, indent=2) + "\n")
     return 0
 
 
 def _about(bench: Bench) -> dict[str, str]:
     return {
-        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {_cpu()}, Linux {platform.release().split('-')[0]}",
-        "python": platform.python_version(),
+        **about(bench.settings.database_url, "make bench"),
         "broker": bench.broker_version(),
-        "database": bench.database_version(),
-        "libraries": ", ".join(f"{name} {version(name)}" for name in ("pika", "psycopg", "sqlalchemy", "msgspec")),
         "workers": f"{WORKERS} process, BATCHTASK_MAX_TASKS={bench.max_tasks}; 1 projections process",
-        "command": "make bench",
     }
 
 
-def _cpu() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
-def _print(console: Console, measured: Measured, about: dict[str, str]) -> None:
+def _print(console: Console, measured: Measured) -> None:
     table = Table("What", "Measured", "Mark", title="Benchmark", title_justify="left", box=None, pad_edge=False)
     for key, (what, unit, mark) in MARKS.items():
         table.add_row(what, f"{measured[key]:,.6g} {unit}", f"≥ {mark:,.0f} {unit}" if mark else "")
     console.print()
     console.print(table)
-    for name, value in about.items():
-        console.print(f"[dim]{name:<12} {value}[/]", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 
 import psutil
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 
 from batchtask.broker import Publisher
 from batchtask.database import make_engine
@@ -43,11 +43,11 @@ class Bench:
 
     def __init__(self, environ: Mapping[str, str], *, workers: int) -> None:
         self._environ = {**environ, "BATCHTASK_LOG_LEVEL": "warning", "BATCHTASK_MAX_TASKS": str(self.max_tasks)}
-        self._settings = Settings.read(self._environ)
-        self._engine = make_engine(self._settings.database_url)
+        self.settings = Settings.read(self._environ)
+        self._engine = make_engine(self.settings.database_url)
         self._queries = Queries(self._engine)
         self._store = EventStore(self._engine)
-        self._producer = Producer(self._settings)
+        self._producer = Producer(self.settings)
         self._worker_count = workers
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -93,17 +93,13 @@ class Bench:
         import asyncio
 
         async def ask() -> str:
-            publisher = Publisher(self._settings.amqp_url, role="bench")
+            publisher = Publisher(self.settings.amqp_url, role="bench")
             await publisher.start()
             server = publisher.connection.server
             await publisher.close()
             return server
 
         return asyncio.run(ask())
-
-    def database_version(self) -> str:
-        with self._engine.connect() as connection:
-            return f"PostgreSQL {connection.execute(text('SHOW server_version')).scalar_one()}"
 
     def _submit_one(self) -> float:
         began = time.perf_counter()
@@ -121,7 +117,7 @@ class Bench:
         """Forget what the submit measurements left in the queues."""
         import pika
 
-        with pika.BlockingConnection(pika.URLParameters(self._settings.amqp_url)) as connection:
+        with pika.BlockingConnection(pika.URLParameters(self.settings.amqp_url)) as connection:
             channel = connection.channel()
             for queue in ("batchtask.tasks", "batchtask.projections"):
                 channel.queue_purge(queue)
