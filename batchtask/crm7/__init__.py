@@ -44,6 +44,7 @@ from batchtask.crm7.userdefined import (
     udtemplarge,
     udtempsmall,
 )
+from batchtask.crm7.userdefinitions import udeffield, udlist, udlistdefinition
 
 __all__ = [
     "address",
@@ -86,6 +87,9 @@ __all__ = [
     "udcontactsmall",
     "uddoclarge",
     "uddocsmall",
+    "udeffield",
+    "udlist",
+    "udlistdefinition",
     "udpersonlarge",
     "udpersonsmall",
     "udprojectlarge",
