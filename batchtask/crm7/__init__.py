@@ -22,6 +22,17 @@ from batchtask.crm7.lists import (
     task,
     usergroup,
 )
+from batchtask.crm7.mail import email_account, email_attachment, email_folder, email_item, service_auth
+from batchtask.crm7.mailings import (
+    consentperson,
+    consentpurpose,
+    consentsource,
+    s_message,
+    s_shipment,
+    s_shipment_addr,
+    shipmenttype,
+    shipmenttypereservation,
+)
 from batchtask.crm7.people import address, associate, contact, email, person, phone, url
 from batchtask.crm7.records import appointment, document, project, projectmember, sale, texts
 from batchtask.crm7.rights import dataright, role, userrolelink, visiblefor
@@ -54,12 +65,19 @@ __all__ = [
     "associate",
     "business",
     "category",
+    "consentperson",
+    "consentpurpose",
+    "consentsource",
     "contact",
     "country",
     "dataright",
     "doctmpl",
     "document",
     "email",
+    "email_account",
+    "email_attachment",
+    "email_folder",
+    "email_item",
     "metadata",
     "person",
     "perspos",
@@ -69,6 +87,9 @@ __all__ = [
     "projstatus",
     "projtype",
     "role",
+    "s_message",
+    "s_shipment",
+    "s_shipment_addr",
     "sale",
     "saletype",
     "searchcriteria",
@@ -77,6 +98,9 @@ __all__ = [
     "searchcriterionvalue",
     "selection",
     "selectionmember",
+    "service_auth",
+    "shipmenttype",
+    "shipmenttypereservation",
     "source",
     "systemevent",
     "task",
