@@ -36,9 +36,10 @@ from batchtask.crm7.mailings import (
 from batchtask.crm7.people import address, associate, contact, email, person, phone, url
 from batchtask.crm7.records import appointment, document, project, projectmember, sale, texts
 from batchtask.crm7.rights import dataright, role, userrolelink, visiblefor
+from batchtask.crm7.saint import amountclass, countervalue, intent, saintconfiguration, statusdef, statusvalue
 from batchtask.crm7.searches import searchcriteria, searchcriteriagroup, searchcriterion, searchcriterionvalue
 from batchtask.crm7.selections import doctmpl, selection, selectionmember
-from batchtask.crm7.system import systemevent, userpreference
+from batchtask.crm7.system import localetext, systemevent, userpreference
 from batchtask.crm7.userdefined import (
     udappntlarge,
     udappntsmall,
@@ -61,6 +62,7 @@ __all__ = [
     "address",
     "addressformat",
     "allocate_ids",
+    "amountclass",
     "appointment",
     "associate",
     "business",
@@ -69,6 +71,7 @@ __all__ = [
     "consentpurpose",
     "consentsource",
     "contact",
+    "countervalue",
     "country",
     "dataright",
     "doctmpl",
@@ -78,6 +81,8 @@ __all__ = [
     "email_attachment",
     "email_folder",
     "email_item",
+    "intent",
+    "localetext",
     "metadata",
     "person",
     "perspos",
@@ -90,6 +95,7 @@ __all__ = [
     "s_message",
     "s_shipment",
     "s_shipment_addr",
+    "saintconfiguration",
     "sale",
     "saletype",
     "searchcriteria",
@@ -102,6 +108,8 @@ __all__ = [
     "shipmenttype",
     "shipmenttypereservation",
     "source",
+    "statusdef",
+    "statusvalue",
     "systemevent",
     "task",
     "texts",

@@ -1,4 +1,4 @@
-"""What concerns the whole CRM: preferences, and the events that say that something big is going on."""
+"""What concerns the whole CRM: preferences, translated names, and events that say that something big is going on."""
 
 from __future__ import annotations
 
@@ -30,4 +30,20 @@ systemevent = Table(
     *local_time("eta", null=True),
     *audit(),
     Index(None, "eventkey", "scope", "owner", unique=True),
+)
+
+#: Names in several languages; `typeid` says of what (16: a status monitor), `resourceid` is that row's id. A language
+#: is a Windows LCID; 0 serves all that have no row of their own.
+localetext = Table(
+    "localetext",
+    metadata,
+    key("localetext_id"),
+    *reference("languageid"),
+    *number("typeid"),
+    *reference("resourceid"),
+    *text(254, "text", null=True),
+    *audit(),
+    *number("isbuiltin", null=True),
+    *indexes("resourceid"),
+    Index(None, "languageid", "typeid", "resourceid", unique=True),
 )
