@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKeyConstraint,
     Identity,
@@ -234,4 +235,21 @@ batchtask = Table(
         name="batchtask_batchtaskdefinition_id_fkey",
     ),
     schema="crm7",
+)
+
+# How far the inbox task has read a folder: the CRM's tables have no place for it. The numbers are those of the server
+# when everything up to them was in the CRM's tables; null = not everything is yet.
+mail_folder_state = Table(
+    "mail_folder_state",
+    metadata,
+    Column("email_folder_id", Integer, nullable=False),
+    Column("account_id", Integer, nullable=False),
+    Column("uid_validity", BigInteger, nullable=False),
+    Column("next_uid", BigInteger),
+    Column("messages", BigInteger),
+    Column("modseq", BigInteger),
+    Column("since", Date),
+    PrimaryKeyConstraint("email_folder_id", name="mail_folder_state_pkey"),
+    Index("mail_folder_state_account_id_idx", "account_id"),
+    schema="batchtask",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Table
+from sqlalchemy import Index, Table, func
 
 from batchtask.crm7.columns import (
     Columns,
@@ -151,6 +151,7 @@ email = Table(
     *indexes("contact_id", "person_id", "project_id", "protocol", "email_address", "rank"),
     *indexes("dbi_agent_id", "appointment_id"),
 )
+Index("ix_email_email_address_lower", func.lower(email.c.email_address))
 
 url = Table(
     "url",
