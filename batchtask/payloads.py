@@ -65,6 +65,25 @@ class PayloadStore:
         except (OSError, ImportError, ValueError) as error:
             raise MalformedMessage(f"the parameters at {reference} cannot be read: {error}") from error
 
+    def remove(self, task_id: TaskId, reference: str, *, dry_run: bool = False) -> bool:
+        """Remove what `place` put there for this task; parameters that several tasks share, as of a schedule, stay.
+
+        Returns:
+            Whether it was, or would be, removed.
+        """
+        if not self._url or not reference.startswith(f"{self._url}/{task_id}-") or ".." in reference:
+            return False
+        import fsspec  # noqa: PLC0415 - only large payloads pay for it
+
+        try:
+            system, path = fsspec.core.url_to_fs(reference)
+            found: bool = system.exists(path)
+            if found and not dry_run:
+                system.rm(path)
+        except (OSError, ImportError, ValueError) as error:
+            raise PayloadUnwritable(reference, str(error)) from error
+        return found
+
 
 def _open(reference: str, mode: str) -> Any:
     import fsspec  # noqa: PLC0415 - only large payloads pay for it

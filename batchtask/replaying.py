@@ -16,6 +16,7 @@ from batchtask.errors import BatchTaskError, SubmitError, TaskNotFound
 from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.intentions import NotDead, Replay
+from batchtask.locks import Lock, advisory_lock
 from batchtask.parameters import checked_parameters
 from batchtask.payloads import PayloadStore
 from batchtask.store import Append, EventStore
@@ -97,8 +98,11 @@ class Replays:
         Raises:
             StoreUnavailable: Not known whether anything was written.
         """
+        with advisory_lock(self._store.engine, Lock.RETENTION, shared=True):
+            return self._replay(list(dict.fromkeys(task_ids)), requested_by, changes)
+
+    def _replay(self, todo: list[TaskId], requested_by: int, changes: Mapping[str, Any] | None) -> Replayed:
         replayed = Replayed()
-        todo = list(dict.fromkeys(task_ids))
         while todo:
             histories = self._store.load_many(dict.fromkeys(todo, -1))
             appends: list[Append] = []

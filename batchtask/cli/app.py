@@ -33,6 +33,7 @@ app.command(rich_help_panel=CARE)(checks.migrate)
 app.command(rich_help_panel=CARE)(checks.doctor)
 app.command(rich_help_panel=CARE)(checks.topology)
 app.command(rich_help_panel=CARE)(care.reconcile)
+app.command(rich_help_panel=CARE)(care.prune)
 app.add_typer(dead.commands, rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(checks.rebuild)
 

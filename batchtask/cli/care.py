@@ -1,4 +1,4 @@
-"""The command that proves where every task is, and repairs what came apart."""
+"""Commands that look after all tasks: prove where each is, repair what came apart, remove what is old."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from batchtask import logs
 from batchtask.cli import render_care
 from batchtask.cli.context import AsJson, database, out, print_json
 from batchtask.cli.exits import Exit
-from batchtask.errors import BrokerUnavailable
+from batchtask.cli.times import read_moment
+from batchtask.errors import BrokerUnavailable, SettingsError
 from batchtask.settings import Settings
 from batchtask.topology import TASKS_QUEUE, Topology
 
@@ -52,6 +53,30 @@ def reconcile(
         out.print(render_care.reconciled(found, dry_run=dry_run))
     if found.repairs:
         raise typer.Exit(Exit.DRIFT)
+
+
+def prune(
+    older_than: Annotated[str, typer.Option(help="Only what ended before: 90d ago, or 2026-03-01T12:00.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what finished long ago, for good: rows, histories, log lines, result files. Safe at any time.
+
+    Run it where the result files are: BATCHTASK_FILES_DIR and BATCHTASK_PAYLOAD_URL say where.
+    """
+    from batchtask.database import require_schema
+    from batchtask.payloads import PayloadStore
+    from projections.retention import Retention
+
+    settings = Settings.read(os.environ)
+    before = read_moment(older_than)
+    if not settings.files_dir.is_dir():
+        raise SettingsError([f"there is no folder {settings.files_dir}; set BATCHTASK_FILES_DIR as for the workers"])
+    with database() as engine:
+        require_schema(engine)
+        retention = Retention(engine, settings.files_dir, PayloadStore(settings.payload_url), dry_run=dry_run)
+        pruned = retention.prune(before)
+    return print_json(pruned) if as_json else out.print(render_care.pruned(pruned, dry_run=dry_run))
 
 
 async def _ready(amqp_url: str) -> int | None:

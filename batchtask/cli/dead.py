@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,6 +24,7 @@ from batchtask.cli.context import (
 )
 from batchtask.cli.exits import Exit
 from batchtask.cli.parameters import read_parameters
+from batchtask.cli.times import read_moment
 from batchtask.errors import BatchTaskError, SettingsError
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
@@ -45,8 +44,6 @@ commands = typer.Typer(
 MOST_ROWS = 100_000
 #: Tasks that are replayed in one transaction.
 CHUNK = 500
-_AGO = re.compile(r"(\d{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 Name = Annotated[str | None, typer.Option(help="Only tasks of this definition.")]
 Owner = Annotated[
@@ -225,16 +222,10 @@ def _filter(
     unknown = [cause for cause in causes or () if cause not in CAUSES]
     if unknown:
         raise SettingsError([f"{unknown[0]!r} is no cause; use {', '.join(CAUSES)}"])
-    return DeadFilter(name=name, owner=owner, since=_moment(since), until=_moment(until), causes=causes or None)
-
-
-def _moment(text: str | None) -> datetime | None:
-    """Read a time, or how long ago it was; without a time zone it is one of this machine's clock."""
-    if text is None:
-        return None
-    try:
-        if ago := _AGO.fullmatch(text):
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise SettingsError([f"{text!r} is no time; use 30m, 2h, 3d, or 2026-03-01T12:00"]) from None
+    return DeadFilter(
+        name=name,
+        owner=owner,
+        since=read_moment(since) if since else None,
+        until=read_moment(until) if until else None,
+        causes=causes or None,
+    )

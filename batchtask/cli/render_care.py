@@ -14,6 +14,7 @@ from projections.attempts import Attempt
 from projections.dead_tasks import DeadTask, TaskReport
 from projections.passes import Reconciled
 from projections.reconcile import Fault
+from projections.retention import Pruned
 
 #: What each fault is called, and what was done about it.
 FAULTS = {
@@ -72,6 +73,13 @@ def reconciled(found: Reconciled, *, dry_run: bool) -> RenderableType:
     places = new_table("Queued", "Waiting", "Running", "Finished", "Dead")
     places.add_row(*map(str, (found.queued, found.waiting, found.running, found.finished, found.dead)))
     return Group(places, *_remarks(found), *_repairs(found, dry_run=dry_run))
+
+
+def pruned(found: Pruned, *, dry_run: bool) -> str:
+    """What is gone, or would be."""
+    verb = "Would remove" if dry_run else "Removed"
+    megabytes = found.bytes / 1_000_000
+    return f"{verb} {found.tasks} tasks, {found.files} result files ({megabytes:.1f} MB), {found.payloads} payloads."
 
 
 def _remarks(found: Reconciled) -> Iterator[str]:
