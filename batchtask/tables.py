@@ -154,6 +154,34 @@ turn = Table(
     schema="batchtask",
 )
 
+# System events of the CRM that are there for the sake of a task; `task_id` is null until somebody submits it.
+task_flag = Table(
+    "task_flag",
+    metadata,
+    Column("systemevent_id", Integer, nullable=False),
+    Column("task_id", Uuid),
+    Column("set_at", UtcDateTime, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("systemevent_id", name="task_flag_pkey"),
+    schema="batchtask",
+)
+
+# Values of user-defined fields that publishing took out of the CRM's tables, as text.
+udef_former_value = Table(
+    "udef_former_value",
+    metadata,
+    Column("id", BigInteger, Identity(), nullable=False),
+    Column("task_id", Uuid, nullable=False),
+    Column("ownertable_id", Integer, nullable=False),
+    Column("udefidentity", Integer, nullable=False),
+    Column("field_label", Text, nullable=False),
+    Column("values_id", Integer, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("taken_at", UtcDateTime, nullable=False, server_default=func.now()),
+    PrimaryKeyConstraint("id", name="udef_former_value_pkey"),
+    Index("udef_former_value_field_idx", "ownertable_id", "udefidentity"),
+    schema="batchtask",
+)
+
 sequence = Table(
     "sequence",
     metadata,

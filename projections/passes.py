@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from batchtask.database import database_errors
 from batchtask.identifiers import TaskId
+from batchtask.task_flags import remove_flags_that_are_over
 from projections import drift
 from projections.drift import Look
 from projections.reconcile import Reconciler, Repair
@@ -107,6 +108,7 @@ class BackgroundPass:
         with database_errors(), self._engine.connect() as connection:
             silent = self._silent.confirmed(connection, min(WATCH_SECONDS, self._heartbeat_seconds))
             self._silent.note(self._expired(connection), time.monotonic())
+            remove_flags_that_are_over(connection)
             if empty_at is not None:
                 self._unclaimed.note(islice(_queued(connection, empty_at), MOST_SUSPECTS), empty_at)
             gone = self._unclaimed.confirmed(connection, WATCH_SECONDS)

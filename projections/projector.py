@@ -21,8 +21,9 @@ from batchtask.events import RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.store import insert_events, select_events, storable
 from batchtask.tables import batchtask
+from batchtask.task_flags import remove_flags_that_are_over
 from projections.numbers import DefinitionNumbers, TaskNumbers
-from projections.rows import Row, fold_row
+from projections.rows import ENDED, Row, fold_row
 
 _COLUMNS = """
     batchtask_id int, batchtaskdefinition_id int, description text, dbtag text, state int, detailstable smallint,
@@ -84,6 +85,8 @@ class Projector:
             signal_points.reached("projector.recorded")
             rows = self._fold(connection, known)
             self._write(connection, rows)
+            if any(row.state in ENDED for row in rows):
+                remove_flags_that_are_over(connection)
             signal_points.reached("projector.written")
         signal_points.reached("projector.committed")
 

@@ -48,6 +48,10 @@ class State(enum.IntEnum):
     SucceededManualCleanup = 6
 
 
+#: Nothing follows, unless an administrator begins the task anew.
+ENDED = frozenset({State.Succeeded, State.Failed, State.SucceededManualCleanup})
+
+
 class Row(msgspec.Struct, kw_only=True):
     """One row; fields are columns, but for `name`, which stands for the definition's id."""
 

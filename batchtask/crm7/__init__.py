@@ -35,7 +35,7 @@ from batchtask.crm7.mailings import (
 )
 from batchtask.crm7.people import address, associate, contact, email, person, phone, url
 from batchtask.crm7.records import appointment, document, project, projectmember, sale, texts
-from batchtask.crm7.rights import dataright, role, userrolelink, visiblefor
+from batchtask.crm7.rights import dataright, functionright, functionrightrolelink, role, userrolelink, visiblefor
 from batchtask.crm7.saint import amountclass, countervalue, intent, saintconfiguration, statusdef, statusvalue
 from batchtask.crm7.searches import searchcriteria, searchcriteriagroup, searchcriterion, searchcriterionvalue
 from batchtask.crm7.selections import doctmpl, selection, selectionmember
@@ -81,6 +81,8 @@ __all__ = [
     "email_attachment",
     "email_folder",
     "email_item",
+    "functionright",
+    "functionrightrolelink",
     "intent",
     "localetext",
     "metadata",

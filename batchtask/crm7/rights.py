@@ -53,3 +53,26 @@ visiblefor = Table(
     *indexes("appointmentid", "saleid", "salehistid", "selectionid", ("recordid", "tableid")),
     *indexes(("tableid", "recordid", "forall", "forgroupid", "forassocid")),
 )
+
+#: What a role allows beside data; `name` is the CRM's internal one, such as `admin-all`.
+functionright = Table(
+    "functionright",
+    metadata,
+    key("functionright_id"),
+    *text(254, "name"),
+    *number("righttype"),
+    *flag("isbuiltin"),
+    *text(254, "encryptedcheck"),
+    *text(239, "requiredmodule", null=True),
+    *audit(),
+)
+
+functionrightrolelink = Table(
+    "functionrightrolelink",
+    metadata,
+    key("functionrightrolelink_id"),
+    *reference("roleid", "functionrightid"),
+    *text(254, "encryptedcheck"),
+    *audit(),
+    *indexes("roleid", "functionrightid", ("roleid", "functionrightid")),
+)
