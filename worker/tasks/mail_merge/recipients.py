@@ -26,9 +26,14 @@ REASONS = {
     "elsewhere": "works for another company",
     "stopped": "stopped",
     "no-mailing": "no mailing",
+    "blocked": "no electronic marketing",
+    "no-consent": "no consent",
+    "declined": "declined this kind of mailing",
     "company": "company without a person",
     "one-per-company": "somebody else at the company gets the letter",
     "no-address": "no address",
+    "no-email": "no e-mail address",
+    "skipped": "skipped by the template",
 }
 
 _QUERY = """
@@ -59,6 +64,13 @@ WITH member AS (
            WHEN p.contact_id <> a.contact_id THEN 'elsewhere'
            WHEN c.xstop <> 0 THEN 'stopped'
            WHEN c.nomailing <> 0 OR p.nomailing <> 0 THEN 'no-mailing'
+           WHEN :electronic AND p.blockemarketing <> 0 THEN 'blocked'
+           WHEN :consent_purpose_id <> 0 AND p.person_id <> 0 AND NOT EXISTS (
+                SELECT FROM crm7.consentperson k
+                 WHERE k.person_id = p.person_id AND k.consentpurpose_id = :consent_purpose_id) THEN 'no-consent'
+           WHEN :shipment_type_id <> 0 AND EXISTS (
+                SELECT FROM crm7.shipmenttypereservation v
+                 WHERE v.person_id = p.person_id AND v.shipmenttype_id = :shipment_type_id) THEN 'declined'
            WHEN a.person_id = 0 AND NOT :include_companies THEN 'company'
            END AS reason, p.rank
       FROM addressee a
@@ -155,6 +167,7 @@ _LOOKUPS = {
     "FROM crm7.associate s JOIN crm7.person u ON u.person_id = s.person_id WHERE s.associate_id = c.associate_id",
 }
 
+_EMAIL = "atem"  # of the person, else of the company
 _USER_DEFINED = re.compile(r"([ca])([lsf])(\d\d)")
 _KINDS = {"l": ("long", 1, 60), "s": ("string", 1, 49), "f": ("double", 1, 10)}
 
@@ -171,6 +184,9 @@ class Choice:
     prefer_company: bool
     one_per_company: bool
     sorting: str
+    consent_purpose_id: int = 0  #: a person must have consented to it; 0 = to nothing
+    shipment_type_id: int = 0  #: of the mailing; who declined it is left out; 0 = of no kind
+    electronic: bool = False  #: goes by e-mail: an address of that kind counts, and who blocked such mail is left out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,11 +245,16 @@ def find_recipients(
         "include_companies": choice.include_companies,
         "prefer_company": choice.prefer_company,
         "one_per_company": choice.one_per_company,
+        "consent_purpose_id": choice.consent_purpose_id,
+        "shipment_type_id": choice.shipment_type_id,
+        "electronic": choice.electronic,
     }
+    if choice.electronic:
+        names = {*names, _EMAIL}
     streaming = connection.execution_options(yield_per=_BATCH_ROWS)
     with streaming.execute(_statement(choice, names), parameters) as rows:
         for row in rows.mappings():
-            yield _recipient(row, countries)
+            yield _recipient(row, countries, choice)
 
 
 def _statement(choice: Choice, names: Iterable[str]) -> Any:
@@ -241,14 +262,20 @@ def _statement(choice: Choice, names: Iterable[str]) -> Any:
     return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting]))
 
 
-def _recipient(row: RowMapping, countries: dict[int, Country]) -> Recipient:
+def _recipient(row: RowMapping, countries: dict[int, Country], choice: Choice) -> Recipient:
     company = countries.get(row["country_id"] or 0, Country())
     at_home = countries.get(row["home_country_id"], company)
     postal, street = _address(row, "postal", company), _address(row, "street", company)
     home = _address(row, "home", at_home)
     address = first_filled((home, postal, street) if row["uses_home"] else (postal, street))
-    reason = row["reason"] or ("" if address else "no-address")
+    reason = row["reason"] or _unreachable(row, address, choice)
     return Recipient(row=row, total=row["total"], address=address, street=street, home=home, reason=reason)
+
+
+def _unreachable(row: RowMapping, address: Address, choice: Choice) -> str:
+    if choice.electronic:
+        return "" if row[_EMAIL] else "no-email"
+    return "" if address else "no-address"
 
 
 def _address(row: RowMapping, kind: str, country: Country) -> Address:

@@ -24,6 +24,7 @@ from worker.tasks.crm.senders import (
     load_sender,
 )
 from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.consents import needed_purpose
 from worker.tasks.mail_merge.drafts import Entry
 from worker.tasks.mail_merge.letters import Letters
 from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
@@ -125,7 +126,7 @@ class _Merge:
         self._context = context
         self._connection = connection
         self._countries = load_countries(connection)
-        self._choice = _choice(parameters, selection)
+        self._choice = _choice(connection, parameters, selection)
         self._work = work
         self._merge = self._shared(parameters, selection, language)
         self._variables = Variables(self._merge, template.names)
@@ -194,7 +195,7 @@ class _Merge:
         self._work.add(Entry(*recipient.identity, reason=recipient.reason))
         self._left_out[recipient.reason] += 1
         reason = REASONS[recipient.reason]
-        self._context.log.info("left out: %s: %s", recipient.label, reason, extra={"action": "left out"})
+        self._context.log.warning("left out: %s: %s", recipient.label, reason, extra={"action": "left out"})
 
     def _report(self, seen: int, total: int) -> None:
         if self.letters.count:
@@ -235,7 +236,7 @@ def _selection(connection: Connection, parameters: MailMerge) -> SelectionRow | 
     return found
 
 
-def _choice(parameters: MailMerge, selection: SelectionRow | None) -> Choice:
+def _choice(connection: Connection, parameters: MailMerge, selection: SelectionRow | None) -> Choice:
     mode = parameters.include_person
     if mode == "selection":
         mode = "first" if selection is None else selection.mode  # type: ignore[assignment]
@@ -251,6 +252,8 @@ def _choice(parameters: MailMerge, selection: SelectionRow | None) -> Choice:
         prefer_company=parameters.prefer_company,
         one_per_company=one_per_company,
         sorting=parameters.sorting,
+        consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
+        shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,
     )
 
 
