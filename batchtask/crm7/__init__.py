@@ -35,7 +35,26 @@ from batchtask.crm7.mailings import (
 )
 from batchtask.crm7.people import address, associate, contact, email, person, phone, url
 from batchtask.crm7.records import appointment, document, project, projectmember, sale, texts
-from batchtask.crm7.rights import dataright, functionright, functionrightrolelink, role, userrolelink, visiblefor
+from batchtask.crm7.reports import (
+    sorcriteria,
+    sorfct,
+    sorfield,
+    sorlabellayout,
+    soroperators,
+    sorpublish,
+    sorpublishgrouplink,
+    sorsection,
+    sortemplate,
+)
+from batchtask.crm7.rights import (
+    dataright,
+    functionright,
+    functionrightrolelink,
+    role,
+    usergrouplink,
+    userrolelink,
+    visiblefor,
+)
 from batchtask.crm7.saint import amountclass, countervalue, intent, saintconfiguration, statusdef, statusvalue
 from batchtask.crm7.searches import searchcriteria, searchcriteriagroup, searchcriterion, searchcriterionvalue
 from batchtask.crm7.selections import doctmpl, selection, selectionmember
@@ -109,6 +128,15 @@ __all__ = [
     "service_auth",
     "shipmenttype",
     "shipmenttypereservation",
+    "sorcriteria",
+    "sorfct",
+    "sorfield",
+    "sorlabellayout",
+    "soroperators",
+    "sorpublish",
+    "sorpublishgrouplink",
+    "sorsection",
+    "sortemplate",
     "source",
     "statusdef",
     "statusvalue",
@@ -134,6 +162,7 @@ __all__ = [
     "udtempsmall",
     "url",
     "usergroup",
+    "usergrouplink",
     "userpreference",
     "userrolelink",
     "visiblefor",

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import Index, Table
 
-from batchtask.crm7.columns import audit, big_number, flag, indexes, key, metadata, number, reference, text
+from batchtask.crm7.columns import (
+    audit,
+    big_number,
+    flag,
+    indexes,
+    key,
+    local_time,
+    metadata,
+    number,
+    reference,
+    text,
+)
 
 role = Table(
     "role",
@@ -75,4 +86,17 @@ functionrightrolelink = Table(
     *text(254, "encryptedcheck"),
     *audit(),
     *indexes("roleid", "functionrightid", ("roleid", "functionrightid")),
+)
+
+#: A user's other groups; the primary one is in `associate`.
+usergrouplink = Table(
+    "usergrouplink",
+    metadata,
+    key("usergrouplink_id"),
+    *reference("assoc_id", "usergroup_id"),
+    *text(254, "remark", null=True),
+    *local_time("validfrom", "validto", null=True),
+    *audit(),
+    *text(254, "encryptedcheck", null=True),
+    *indexes("assoc_id", "usergroup_id"),
 )
