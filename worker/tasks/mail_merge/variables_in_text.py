@@ -14,7 +14,7 @@ from worker.tasks.mail_merge.fields import MergeField, Unsupported, find_merge_f
 from worker.tasks.mail_merge.wordml import Element, explode, new_run, new_text, own_descendants, remove, w
 
 #: Shorter things in braces, or those with a blank in them, are the author's own text.
-_CANDIDATE = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{2,30}[?#.]?)\}")
+CANDIDATE = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{2,30}[?#.]?)\}")
 _FILL_CHARACTER = re.compile(r"padd\d{0,3}")  # pads fields of fixed width; Word needs none
 _BREAKS = frozenset(w(name) for name in ("tab", "br", "cr", "ptab", "noBreakHyphen", "softHyphen", "fldChar"))
 
@@ -88,8 +88,8 @@ def _stretches(paragraph: Element) -> Iterator[list[Element]]:
 def _search_text(texts: list[Element], rules: Rules, found: Found) -> None:
     whole = "".join(text.text or "" for text in texts)
     # From the end, so that what is found earlier in the text stays where it was.
-    for match in reversed(list(_CANDIDATE.finditer(whole))):
-        variable = _read(match[1], rules)
+    for match in reversed(list(CANDIDATE.finditer(whole))):
+        variable = read_variable(match[1], rules)
         if variable is None:
             found.unknown.add(match[0])
             if rules.unknown != "blank":
@@ -99,7 +99,7 @@ def _search_text(texts: list[Element], rules: Rules, found: Found) -> None:
             found.texts.append((place, variable))
 
 
-def _read(raw: str, rules: Rules) -> MergeField | None:
+def read_variable(raw: str, rules: Rules) -> MergeField | None:
     name = raw.lower()
     if _FILL_CHARACTER.fullmatch(name):
         return MergeField(name="")
