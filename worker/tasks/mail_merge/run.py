@@ -6,33 +6,32 @@ import errno
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from batchtask import crm7
 from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
 from batchtask.outcomes import Outcome, Succeeded
-from worker.tasks.crm.addresses import Country
-from worker.tasks.crm.languages import Language, find_language, known_languages
-from worker.tasks.crm.senders import (
-    SelectionRow,
-    load_countries,
-    load_layouts,
-    load_selection,
-    load_sender,
-)
+from worker.tasks.crm.languages import Language
+from worker.tasks.crm.senders import load_countries
 from worker.tasks.mail_merge import MailMerge
-from worker.tasks.mail_merge.consents import needed_purpose
 from worker.tasks.mail_merge.drafts import Entry
 from worker.tasks.mail_merge.letters import Letters
 from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
 from worker.tasks.mail_merge.pdf import convert, require_converter
-from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
+from worker.tasks.mail_merge.preparation import (
+    check,
+    choice_of,
+    file_name,
+    rules_of,
+    selection_of,
+    shared_by_all,
+    template_path,
+)
+from worker.tasks.mail_merge.recipients import REASONS, Recipient, find_recipients
 from worker.tasks.mail_merge.template import Layout, Template, compile_template
-from worker.tasks.mail_merge.variables import KnownNames, Merge, Variables
-from worker.tasks.mail_merge.variables_in_text import Rules
+from worker.tasks.mail_merge.variables import Variables
 from worker.tasks.mail_merge.work import Work, working
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -48,10 +47,10 @@ def run(context: TaskContext, parameters: MailMerge) -> Outcome:
     """
     language = check(parameters)
     converter = require_converter() if parameters.output == "pdf" else ""
-    target = context.result_path(_file_name(parameters, context))
+    target = context.result_path(file_name(parameters, context))
     context.progress(0, "Reading the template")
     with database_errors(), context.connect() as connection:
-        path = _template_path(connection, parameters)
+        path = template_path(connection, parameters)
         template = _compile(path, parameters)
         with _disk_errors(target), working(context, path) as work, database_errors():
             merge = _Merge(context, connection, parameters, template, language=language, work=work)
@@ -69,44 +68,13 @@ def run(context: TaskContext, parameters: MailMerge) -> Outcome:
     return Succeeded(response=merge.summary(), file_name=str(target))
 
 
-def check(parameters: MailMerge) -> Language:
-    """Refuse parameters that contradict one another.
-
-    Raises:
-        TaskFailure: Names the parameters.
-    """
-    if bool(parameters.template) == bool(parameters.template_id):
-        raise TaskFailure("Name one template: either template (a path) or template_id (a number).")
-    if not (parameters.selection_id or parameters.contact_ids or parameters.person_ids):
-        raise TaskFailure("Name the recipients: selection_id, contact_ids or person_ids.")
-    if parameters.prefer_company and not parameters.include_companies:
-        raise TaskFailure("prefer_company needs include_companies: it writes to companies in place of persons.")
-    language = find_language(parameters.language)
-    if language is None:
-        raise TaskFailure(f"The language {parameters.language!r} is not known; known are {known_languages()}.")
-    return language
-
-
 def _compile(path: Path, parameters: MailMerge) -> Template:
-    rules = Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
     layout = Layout(
         drop_blank_lines=parameters.blank_lines == "remove",
         on_odd_page=parameters.start_on_odd_page,
         for_libreoffice=parameters.output == "pdf",
     )
-    return compile_template(path, rules, layout)
-
-
-def _template_path(connection: Connection, parameters: MailMerge) -> Path:
-    if parameters.template:
-        return Path(parameters.template)
-    table = crm7.doctmpl.c
-    named = select(table.filename).where(table.doctmpl_id == parameters.template_id)
-    file_name = connection.execute(named).scalar_one_or_none()
-    if file_name is None:
-        raise TaskFailure(f"There is no document template {parameters.template_id}: choose another.")
-    # The archive's paths are written by Windows clients.
-    return Path(parameters.template_folder, *file_name.replace("\\", "/").split("/"))
+    return compile_template(path, rules_of(parameters), layout)
 
 
 class _Merge:
@@ -122,13 +90,21 @@ class _Merge:
         language: Language,
         work: Work,
     ) -> None:
-        selection = _selection(connection, parameters)
+        selection = selection_of(connection, parameters)
         self._context = context
         self._connection = connection
         self._countries = load_countries(connection)
-        self._choice = _choice(connection, parameters, selection)
+        self._choice = choice_of(connection, parameters, selection)
         self._work = work
-        self._merge = self._shared(parameters, selection, language)
+        self._merge = shared_by_all(
+            connection,
+            context,
+            parameters,
+            selection=selection,
+            language=language,
+            countries=self._countries,
+            now=work.began_at,
+        )
         self._variables = Variables(self._merge, template.names)
         self._share = _PDF_STARTS_AT if parameters.output == "pdf" else 100.0
         self.letters = Letters(template)
@@ -208,63 +184,6 @@ class _Merge:
     def _whom(self) -> str:
         name = self._merge.selection_name
         return f"The selection {name!r}" if name else "The list of recipients"
-
-    def _shared(self, parameters: MailMerge, selection: SelectionRow | None, language: Language) -> Merge:
-        sender = load_sender(self._connection, parameters.sender_id or self._context.owner)
-        own_country = self._countries.get(sender.country_id, Country())
-        now = self._work.began_at
-        if day := parameters.letter_date:
-            now = now.replace(year=day.year, month=day.month, day=day.day)
-        return Merge(
-            parameters=parameters,
-            sender=sender,
-            own_country=own_country,
-            layouts=load_layouts(self._connection, own_country),
-            language=language,
-            now=now,
-            selection_name=selection.name if selection else "",
-            file_name=_file_name(parameters, self._context),
-        )
-
-
-def _selection(connection: Connection, parameters: MailMerge) -> SelectionRow | None:
-    if not parameters.selection_id:
-        return None
-    found = load_selection(connection, parameters.selection_id)
-    if found is None:
-        raise TaskFailure(f"There is no selection {parameters.selection_id}: it may have been deleted.")
-    return found
-
-
-def _choice(connection: Connection, parameters: MailMerge, selection: SelectionRow | None) -> Choice:
-    mode = parameters.include_person
-    if mode == "selection":
-        mode = "first" if selection is None else selection.mode  # type: ignore[assignment]
-    one_per_company = parameters.one_per_company
-    if one_per_company is None:
-        one_per_company = selection is not None and selection.one_per_company
-    return Choice(
-        selection_id=parameters.selection_id,
-        contact_ids=parameters.contact_ids,
-        person_ids=parameters.person_ids,
-        mode=mode,
-        include_companies=parameters.include_companies,
-        prefer_company=parameters.prefer_company,
-        one_per_company=one_per_company,
-        sorting=parameters.sorting,
-        consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
-        shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,
-    )
-
-
-def _file_name(parameters: MailMerge, context: TaskContext) -> str:
-    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
-    stem = PurePath(parameters.template.replace("\\", "/")).stem or "letters"
-    wanted = PurePath(parameters.file_name.replace("\\", "/")).name
-    suffix = f".{parameters.output}"
-    if not wanted:
-        return f"{stem}-{str(context.task_id)[-12:]}{suffix}"
-    return wanted if wanted.lower().endswith(suffix) else wanted + suffix
 
 
 @contextmanager

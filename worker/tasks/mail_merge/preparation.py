@@ -1,0 +1,134 @@
+"""What every kind of merge begins with: parameters that fit together, the template's file, whom to write to, and what
+all letters or mails share.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path, PurePath
+
+from sqlalchemy import Connection, select
+
+from batchtask import crm7
+from batchtask.definitions import TaskContext, TaskFailure
+from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.languages import Language, find_language, known_languages
+from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender
+from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.consents import needed_purpose
+from worker.tasks.mail_merge.recipients import Choice
+from worker.tasks.mail_merge.variables import KnownNames, Merge
+from worker.tasks.mail_merge.variables_in_text import Rules
+
+
+def check(parameters: MailMerge) -> Language:
+    """Refuse parameters that contradict one another.
+
+    Raises:
+        TaskFailure: Names the parameters.
+    """
+    if bool(parameters.template) == bool(parameters.template_id):
+        raise TaskFailure("Name one template: either template (a path) or template_id (a number).")
+    if not (parameters.selection_id or parameters.contact_ids or parameters.person_ids):
+        raise TaskFailure("Name the recipients: selection_id, contact_ids or person_ids.")
+    if parameters.prefer_company and not parameters.include_companies:
+        raise TaskFailure("prefer_company needs include_companies: it writes to companies in place of persons.")
+    language = find_language(parameters.language)
+    if language is None:
+        raise TaskFailure(f"The language {parameters.language!r} is not known; known are {known_languages()}.")
+    return language
+
+
+def rules_of(parameters: MailMerge) -> Rules:
+    """Say what counts as a variable."""
+    return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
+
+
+def template_path(connection: Connection, parameters: MailMerge) -> Path:
+    """Say where the template lies.
+
+    Raises:
+        TaskFailure: No row of `DocTmpl` has that number.
+    """
+    if parameters.template:
+        return Path(parameters.template)
+    table = crm7.doctmpl.c
+    named = select(table.filename).where(table.doctmpl_id == parameters.template_id)
+    file_name = connection.execute(named).scalar_one_or_none()
+    if file_name is None:
+        raise TaskFailure(f"There is no document template {parameters.template_id}: choose another.")
+    # The archive's paths are written by Windows clients.
+    return Path(parameters.template_folder, *file_name.replace("\\", "/").split("/"))
+
+
+def selection_of(connection: Connection, parameters: MailMerge) -> SelectionRow | None:
+    """Read the selection that recipients come from; None if they are named one by one.
+
+    Raises:
+        TaskFailure: There is none of that number.
+    """
+    if not parameters.selection_id:
+        return None
+    found = load_selection(connection, parameters.selection_id)
+    if found is None:
+        raise TaskFailure(f"There is no selection {parameters.selection_id}: it may have been deleted.")
+    return found
+
+
+def choice_of(connection: Connection, parameters: MailMerge, selection: SelectionRow | None) -> Choice:
+    """Say who is meant by the parameters, and by what the selection says of itself."""
+    mode = parameters.include_person
+    if mode == "selection":
+        mode = "first" if selection is None else selection.mode  # type: ignore[assignment]
+    one_per_company = parameters.one_per_company
+    if one_per_company is None:
+        one_per_company = selection is not None and selection.one_per_company
+    return Choice(
+        selection_id=parameters.selection_id,
+        contact_ids=parameters.contact_ids,
+        person_ids=parameters.person_ids,
+        mode=mode,
+        include_companies=parameters.include_companies,
+        prefer_company=parameters.prefer_company,
+        one_per_company=one_per_company,
+        sorting=parameters.sorting,
+        consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
+        shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,
+    )
+
+
+def shared_by_all(
+    connection: Connection,
+    context: TaskContext,
+    parameters: MailMerge,
+    *,
+    selection: SelectionRow | None,
+    language: Language,
+    countries: dict[int, Country],
+    now: datetime,
+) -> Merge:
+    """Gather what all letters share; `now` is the time that they tell."""
+    sender = load_sender(connection, parameters.sender_id or context.owner)
+    own_country = countries.get(sender.country_id, Country())
+    if day := parameters.letter_date:
+        now = now.replace(year=day.year, month=day.month, day=day.day)
+    return Merge(
+        parameters=parameters,
+        sender=sender,
+        own_country=own_country,
+        layouts=load_layouts(connection, own_country),
+        language=language,
+        now=now,
+        selection_name=selection.name if selection else "",
+        file_name=file_name(parameters, context),
+    )
+
+
+def file_name(parameters: MailMerge, context: TaskContext) -> str:
+    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
+    stem = PurePath(parameters.template.replace("\\", "/")).stem or "letters"
+    wanted = PurePath(parameters.file_name.replace("\\", "/")).name
+    suffix = f".{parameters.output}"
+    if not wanted:
+        return f"{stem}-{str(context.task_id)[-12:]}{suffix}"
+    return wanted if wanted.lower().endswith(suffix) else wanted + suffix
