@@ -10,10 +10,11 @@ from typing import Any
 
 import psutil
 
+from batchtask.answers import Answer
 from batchtask.identifiers import new_task_id
 from batchtask.outcomes import Lost
 from worker.children.child import Child, Report
-from worker.children.frames import Answer, Run
+from worker.children.frames import Run
 from worker.children.pool import ChildPool
 from worker.children.process import ChildSettings
 

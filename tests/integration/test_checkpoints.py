@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
+from batchtask.blocks import Block
 from batchtask.errors import LeaseLost
 from batchtask.events import (
     AttemptLost,
@@ -23,13 +24,14 @@ from batchtask.events import (
 )
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Report, RequestCancel
+from batchtask.keeping import LARGEST_CHECKPOINT_BYTES
 from batchtask.outcomes import Succeeded
 from batchtask.store import Append, EventStore, insert_events
 from tests.desks import Desks, bodies, command, kinds, somebody_decides
 from tests.polling import eventually
-from worker.children import fencing, saving
+from worker.children import fencing
 from worker.children.fencing import Fence
-from worker.children.saving import LARGEST_CHECKPOINT_BYTES, Saving
+from worker.children.saving import Saving
 from worker.lease import Lease
 
 
@@ -329,12 +331,12 @@ def test_a_deadlock_of_the_callers_rows_passes_through(attempt: Attempt, store: 
 def test_a_commit_without_an_answer_is_found_or_known_not_to_be_there(
     attempt: Attempt, written: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_connection(session: saving._Block) -> None:
+    def break_connection(session: Block) -> None:
         commit(session) if written else session.rollback()
         raise DBAPIError("COMMIT", {}, OSError("connection lost"), connection_invalidated=True)
 
-    commit = saving.Session.commit
-    monkeypatch.setattr(saving.Session, "commit", break_connection)
+    commit = Block.commit_now
+    monkeypatch.setattr(Block, "commit_now", break_connection)
 
     if written:
         attempt.make(1, {"done": 1})

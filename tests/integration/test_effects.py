@@ -10,10 +10,11 @@ from sqlalchemy import select, text, update
 
 from batchtask.definitions import EffectInDoubt
 from batchtask.errors import LeaseLost
+from batchtask.keeping import LONGEST_KEY
 from batchtask.store import EventStore
 from batchtask.tables import effect
 from tests.desks import Desks, command
-from worker.children.effects import LONGEST_KEY, Effects
+from worker.children.effects import Effects
 from worker.children.fencing import Fence
 from worker.lease import Lease
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import ClassVar
 
+from batchtask.answers import Answer
 from batchtask.outcomes import Lost
 from worker.children.descendants import kill_tree
 from worker.children.family import Family
 from worker.children.frames import (
-    Answer,
     Appended,
     CancelRun,
     Done,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from batchtask.definitions import CancelledByRequest
 from batchtask.identifiers import TaskId
+from batchtask.keeping import kept_line, kept_progress, result_file
 from batchtask.sealing import Sealer
 from worker.children.frames import Appended, FromChild, LogLine, Progress, Run
 from worker.children.reporter import Reporter
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from worker.children.effects import Effects
     from worker.children.fencing import Fence
     from worker.children.saving import Saving
-
-#: Longest log line kept.
-LONGEST_LINE = 4_000
 
 
 class ChildContext:
@@ -96,8 +94,7 @@ class ChildContext:
         return self._time_is_short()
 
     def progress(self, percent: float, text: str = "") -> None:
-        text = text[:254].encode("utf-8", "replace").decode()
-        self._reporter.report(Progress(max(0, min(100, int(percent))), text))
+        self._reporter.report(Progress(*kept_progress(percent, text)))
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -125,12 +122,7 @@ class ChildContext:
         return self._effects.do(key, perform, ask, not_done)
 
     def result_path(self, name: str) -> Path:
-        folder = self._files_dir / str(self.task_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / Path(name).name
-        if path.name in {"", ".", ".."}:
-            raise ValueError(f"{name!r} is no file name")
-        return path
+        return result_file(self._files_dir / str(self.task_id), name)
 
     # Most tasks need no database, and what speaks to it takes a moment to load.
 
@@ -173,5 +165,4 @@ class _SendingHandler(logging.Handler):
         self._send_frame = send
 
     def emit(self, record: logging.LogRecord) -> None:
-        text = self.format(record)[:LONGEST_LINE].encode("utf-8", "replace").decode()
-        self._send_frame(LogLine(record.created, record.levelno, text))
+        self._send_frame(LogLine(record.created, record.levelno, kept_line(self.format(record))))

@@ -10,11 +10,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from batchtask import signal_points
 from batchtask.definitions import EffectInDoubt
+from batchtask.keeping import check_effect_key, kept_effect
 from batchtask.tables import effect
 from worker.children.fencing import Fence, patiently
-
-#: Characters; it is part of a primary key, which takes less than 2700 bytes.
-LONGEST_KEY = 500
 
 Told = str | None  #: what task code says about an effect
 
@@ -46,7 +44,7 @@ class Effects:
         not_done: tuple[type[Exception], ...],
     ) -> str:
         """See `TaskContext.effect`."""
-        _check(key)
+        check_effect_key(key)
         found = patiently(lambda: self._intend(key, take_over=False))
         if found is not None:
             if found.done:
@@ -98,7 +96,7 @@ class Effects:
 
     def _remember(self, key: str, told: Told) -> str:
         """Keep that it was done. Not under the fence: it is true whoever works on the task by now."""
-        outcome = (told or "").replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+        outcome = kept_effect(told)
         patiently(lambda: self._mark_done(key, outcome))
         return outcome
 
@@ -118,8 +116,3 @@ class Effects:
 
     def _is(self, key: str) -> ColumnElement[bool]:
         return and_(effect.c.task_id == self._fence.task_id, effect.c.key == key)
-
-
-def _check(key: str) -> None:
-    if not 0 < len(key) <= LONGEST_KEY or "\0" in key:
-        raise ValueError(f"The key of an effect is a text of 1 to {LONGEST_KEY} characters without NUL, not {key!r}")

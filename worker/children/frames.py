@@ -8,11 +8,9 @@ from uuid import UUID
 
 import msgspec
 
-from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded, TimedOut
+from batchtask.answers import Answer
 
 LENGTH_BYTES = 4
-
-Answer = Succeeded | Failed | Cancelled | Snoozed | Passed | TimedOut
 
 
 class Run(msgspec.Struct, frozen=True, tag="run"):
