@@ -9,15 +9,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-import msgspec
-
 from batchtask.definitions import TaskContext, task
 from batchtask.errors import StoreUnavailable
 from batchtask.outcomes import Outcome
 from batchtask.retrying import RetryPolicy
+from worker.tasks.mail_merge.by_email.definition import EmailParameters, MailServerAway
 
 
-class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MailMerge(EmailParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to merge with whom. One of `template` and `template_id`, and at least one recipient, must be given."""
 
     template: str = ""  #: path of a .docx in the document archive, absolute or from the archive's folder
@@ -27,7 +26,8 @@ class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     contact_ids: tuple[int, ...] = ()  #: and these companies
     person_ids: tuple[int, ...] = ()  #: and these persons
 
-    output: Literal["docx", "pdf", "labels"] = "docx"  #: pdf needs LibreOffice on the worker; labels are a PDF, too
+    #: pdf needs LibreOffice on the worker; labels are a PDF, too; email sends a mail to each recipient
+    output: Literal["docx", "pdf", "labels", "email"] = "docx"
     separate_files: bool = False  #: a file for each recipient, all in one .zip
     file_pattern: str = "{name} {attn} {snum}"  #: names those files
     file_name: str = ""  #: of the result; "" = the template's name and the task's number
@@ -68,11 +68,17 @@ class MailMerge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 @task(
     "mail-merge",
     timeout=1500,
-    retry=RetryPolicy(attempts=5, time_limit_attempts=3, retry_on=(StoreUnavailable,)),
+    soft_timeout=1380,  # mails that are sent slowly then ask to go on in an attempt of their own
+    retry=RetryPolicy(attempts=5, time_limit_attempts=3, retry_on=(StoreUnavailable, MailServerAway)),
     description="Write one letter to each recipient of a selection",
 )
 def mail_merge(context: TaskContext, parameters: MailMerge) -> Outcome:
     """Write one letter to each recipient, all into one file. A later attempt goes on behind the last letter."""
-    from worker.tasks.mail_merge.run import run  # noqa: PLC0415 - lxml and SQLAlchemy are the worker's own
+    # lxml and SQLAlchemy are the worker's own
+    if parameters.output == "email":
+        from worker.tasks.mail_merge.by_email.run import run as send  # noqa: PLC0415
+
+        return send(context, parameters)
+    from worker.tasks.mail_merge.run import run  # noqa: PLC0415
 
     return run(context, parameters)
