@@ -62,7 +62,7 @@ def start(database_url: str, crm: SampleCrm, tmp_path: Path) -> Callable[..., Me
             template = write_template(tmp_path, body)
         elif not template.exists():
             write_sample_template(template)
-        context = FakeContext(database_url=database_url, folder=folder, owner=crm.associate_id)
+        context = FakeContext(database_url=database_url, folder=folder, archive_dir=tmp_path, owner=crm.associate_id)
         return Merge(context, crm.newsletter_selection_id, template)
 
     return start
@@ -202,7 +202,8 @@ def test_all_letters_tell_the_time_of_the_first_attempt(start: Callable[..., Mer
     merge = start(body=paragraph("{ltim}"))
     merge.killed_after(100)
     assert merge.context.checkpoint is not None
-    merge.context.checkpoint["began_at"] = "2026-03-01T12:34:56+01:00"
+    assert merge.context.checkpoint is not None
+    merge.context.checkpoint |= {"began_at": "2026-03-01T12:34:56+01:00"}
 
     merge.attempt()
 
@@ -211,7 +212,7 @@ def test_all_letters_tell_the_time_of_the_first_attempt(start: Callable[..., Mer
 
 def test_a_zombie_that_writes_on_does_no_harm_and_removes_nothing(start: Callable[..., Merge]) -> None:
     merge = start()
-    zombie = FenceContext(**vars(merge.context))
+    zombie = FenceContext(**fields(merge.context))
     merge.context = zombie
     finished: list[object] = []
 
@@ -233,7 +234,7 @@ def test_a_zombie_that_writes_on_does_no_harm_and_removes_nothing(start: Callabl
 
 def test_a_zombie_that_is_behind_leaves_the_files_of_both(start: Callable[..., Merge]) -> None:
     merge = start()
-    zombie = FenceContext(**vars(merge.context))
+    zombie = FenceContext(**fields(merge.context))
     merge.context = zombie
 
     def take_over() -> None:
@@ -258,7 +259,7 @@ def test_a_merge_that_ends_by_itself_leaves_no_drafts(
     error: type[Exception], start: Callable[..., Merge], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     merge = start()
-    zombie = FenceContext(**vars(merge.context))
+    zombie = FenceContext(**fields(merge.context))
     merge.context = zombie
 
     def end() -> None:
@@ -279,7 +280,7 @@ def test_a_database_that_goes_away_costs_no_letter(
 ) -> None:
     caplog.set_level("INFO")
     merge = start()
-    waiting = FenceContext(**vars(merge.context))
+    waiting = FenceContext(**fields(merge.context))
     merge.context = waiting
     waiting.at(240, lambda: cut_connections(waiting.database_url))
 
@@ -317,6 +318,7 @@ def fields(context: FakeContext) -> dict[str, Any]:
     return {
         "database_url": context.database_url,
         "folder": context.folder,
+        "archive_dir": context.archive_dir,
         "owner": context.owner,
         "checkpoint": context.checkpoint,
     }
