@@ -135,6 +135,7 @@ def running_system(
             "BATCHTASK_AMQP_URL": services.amqp_url,
             "BATCHTASK_DATABASE_URL": services.database_url,
             "BATCHTASK_FILES_DIR": environ.get("BATCHTASK_FILES_DIR", str(folder / "files")),
+            "BATCHTASK_ARCHIVE_DIR": environ.get("BATCHTASK_ARCHIVE_DIR", str(folder / "archive")),
             "BATCHTASK_PAYLOAD_URL": environ.get("BATCHTASK_PAYLOAD_URL", str(folder / "payloads")),
         }
         everything = {**environ, **exports}

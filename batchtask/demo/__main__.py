@@ -24,6 +24,7 @@ from projections.queries import Queries
 from projections.rows import State
 
 FOLDER = Path("var/demo")
+TEMPLATE = "spring-letter.docx"
 ALL_SUCCEEDED, SOME_FAILED, CANNOT_RUN, STOPPED = 0, 1, 2, 130
 DEADLINE_SECONDS = 300
 
@@ -56,9 +57,10 @@ def _demonstrate(system: System, console: Console) -> int:
         with engine.begin() as connection:
             crm = load_sample_crm(connection)
         console.print(f"Sample CRM: {crm.companies} companies, {crm.persons} persons.\n")
-        template = FOLDER.absolute() / "spring-letter.docx"
-        write_sample_template(template)
-        requests = _requests(crm, template)
+        archive = Path(system.exports["BATCHTASK_ARCHIVE_DIR"])
+        (archive / "template").mkdir(parents=True, exist_ok=True)
+        write_sample_template(archive / "template" / TEMPLATE)
+        requests = _requests(crm)
         with Producer(system.settings) as producer:
             task_ids = producer.submit_many(requests)
         rows = watch_tasks(Queries(engine), task_ids, deadline=time.monotonic() + DEADLINE_SECONDS)
@@ -71,8 +73,8 @@ def _demonstrate(system: System, console: Console) -> int:
     return ALL_SUCCEEDED if len(succeeded) == len(task_ids) else SOME_FAILED
 
 
-def _requests(crm: SampleCrm, template: Path) -> Sequence[TaskRequest]:
-    letters = {"template": str(template), "heading": "Our spring catalogue", "our_ref": "{auth}/spring"}
+def _requests(crm: SampleCrm) -> Sequence[TaskRequest]:
+    letters = {"template": TEMPLATE, "heading": "Our spring catalogue", "our_ref": "{auth}/spring"}
     merges = [
         (
             "Spring letters to 250 companies",

@@ -69,7 +69,7 @@ def test_a_mail_merge_whose_child_and_worker_are_killed_makes_the_same_document(
         "file_name": "letters",
         "letter_date": "2026-03-01",
     }
-    worker = system.worker(max_tasks=1)
+    worker = system.worker(max_tasks=1, archive_dir=tmp_path)
     system.projections()
     worker.wait_ready()
     whole = system.producer.submit("mail-merge", parameters)
@@ -80,7 +80,7 @@ def test_a_mail_merge_whose_child_and_worker_are_killed_makes_the_same_document(
     kill_children(worker)
     system.wait(lambda: drafted_bytes(system, killed) > 4_000_000)
     worker.kill()
-    system.worker(max_tasks=1)
+    system.worker(max_tasks=1, archive_dir=tmp_path)
     row = system.wait_finished(killed, seconds=60)
 
     assert (row["state"], row["response"]) == (State.Succeeded, answer)

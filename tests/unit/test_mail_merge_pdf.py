@@ -23,8 +23,8 @@ def context(tmp_path: Path) -> FakeContext:
 
 
 def test_the_converters_file_is_returned(tmp_path: Path, context: FakeContext) -> None:
-    made = convert(
-        program(tmp_path, "shift 6; echo pdf > $1/letters.pdf"), tmp_path / "letters.docx", tmp_path, context
+    [made] = convert(
+        program(tmp_path, "shift 6; echo pdf > $1/letters.pdf"), [tmp_path / "letters.docx"], tmp_path, context
     )
     assert made.read_text() == "pdf\n"
 
@@ -32,10 +32,10 @@ def test_the_converters_file_is_returned(tmp_path: Path, context: FakeContext) -
 @pytest.mark.parametrize("line", ["exit 1", "exit 0"])
 def test_a_converter_that_makes_nothing_is_a_failure(tmp_path: Path, context: FakeContext, line: str) -> None:
     with pytest.raises(TaskFailure, match="LibreOffice could not make the PDF"):
-        convert(program(tmp_path, line), tmp_path / "letters.docx", tmp_path, context)
+        convert(program(tmp_path, line), [tmp_path / "letters.docx"], tmp_path, context)
 
 
 def test_a_request_to_stop_kills_the_converter_and_its_children(tmp_path: Path, context: FakeContext) -> None:
     context.cancel_after = 0
     with pytest.raises(CancelledByRequest):
-        convert(program(tmp_path, "sleep 60 & sleep 60"), tmp_path / "letters.docx", tmp_path, context)
+        convert(program(tmp_path, "sleep 60 & sleep 60"), [tmp_path / "letters.docx"], tmp_path, context)

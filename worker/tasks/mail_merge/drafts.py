@@ -37,6 +37,13 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     section_at: int = 0  #: where its section's properties begin, which the last letter has elsewhere
     section_bytes: int = 0
     headers: tuple[HeaderPart, ...] = ()
+    text: str = ""  #: of the recipient's label, or the name of its file
+    pdf: bytes = b""  #: that was made of a letter earlier in the draft
+
+    @property
+    def is_made(self) -> bool:
+        """True for a letter or label, False for a reason and for what was made of a letter later."""
+        return not self.reason and not self.pdf
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from batchtask.definitions import TaskContext, TaskFailure
@@ -29,11 +30,11 @@ def require_converter() -> str:
     return found
 
 
-def convert(program: str, document: Path, folder: Path, context: TaskContext) -> Path:
-    """Make a PDF of `document` in `folder`; a request to cancel kills LibreOffice.
+def convert(program: str, documents: Sequence[Path], folder: Path, context: TaskContext) -> list[Path]:
+    """Make a PDF of each document in `folder`, and return them in order; a request to cancel kills LibreOffice.
 
     Raises:
-        TaskFailure: It made none.
+        TaskFailure: It did not make all of them.
         CancelledByRequest: Somebody asked for the task to stop.
     """
     command = [
@@ -45,7 +46,7 @@ def convert(program: str, document: Path, folder: Path, context: TaskContext) ->
         "pdf:writer_pdf_Export",
         "--outdir",
         str(folder),
-        str(document),
+        *map(str, documents),
     ]
     # A group of its own: soffice is a script that starts the real program.
     with subprocess.Popen(
@@ -55,11 +56,11 @@ def convert(program: str, document: Path, folder: Path, context: TaskContext) ->
             said = _wait(process, context)
         finally:
             _kill(process)
-    result = folder / f"{document.stem}.pdf"
-    if process.returncode != 0 or not result.exists():
+    results = [folder / f"{document.stem}.pdf" for document in documents]
+    if process.returncode != 0 or not all(result.exists() for result in results):
         context.log.error("LibreOffice made no PDF", extra={"returncode": process.returncode, "said": said})
         raise TaskFailure('LibreOffice could not make the PDF: merge with output set to "docx" and print from Word.')
-    return result
+    return results
 
 
 def _wait(process: subprocess.Popen[bytes], context: TaskContext) -> str:

@@ -1,15 +1,12 @@
-"""What every kind of merge begins with: parameters that fit together, the template's file, whom to write to, and what
-all letters or mails share.
-"""
+"""What every kind of merge begins with: parameters that fit together, whom to write to, what all letters share."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.languages import Language, find_language, known_languages
@@ -17,7 +14,7 @@ from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection,
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.consents import needed_purpose
 from worker.tasks.mail_merge.recipients import Choice
-from worker.tasks.mail_merge.variables import KnownNames, Merge
+from worker.tasks.mail_merge.variables import KnownNames, Merge, unknown_in
 from worker.tasks.mail_merge.variables_in_text import Rules
 
 
@@ -27,38 +24,34 @@ def check(parameters: MailMerge) -> Language:
     Raises:
         TaskFailure: Names the parameters.
     """
-    if bool(parameters.template) == bool(parameters.template_id):
+    if parameters.output == "labels":
+        _check_labels(parameters)
+    elif bool(parameters.template) == bool(parameters.template_id):
         raise TaskFailure("Name one template: either template (a path) or template_id (a number).")
     if not (parameters.selection_id or parameters.contact_ids or parameters.person_ids):
         raise TaskFailure("Name the recipients: selection_id, contact_ids or person_ids.")
     if parameters.prefer_company and not parameters.include_companies:
         raise TaskFailure("prefer_company needs include_companies: it writes to companies in place of persons.")
+    if unknown := unknown_in(parameters.file_pattern):
+        raise TaskFailure(f"The file_pattern names {unknown[0]}, which is no variable: correct the spelling.")
     language = find_language(parameters.language)
     if language is None:
         raise TaskFailure(f"The language {parameters.language!r} is not known; known are {known_languages()}.")
     return language
 
 
+def _check_labels(parameters: MailMerge) -> None:
+    if not parameters.label_layout_id:
+        raise TaskFailure("Name the sheet that the labels are printed on: label_layout_id.")
+    if parameters.template or parameters.template_id or parameters.separate_files:
+        raise TaskFailure("Labels have no template and no separate files: leave out those parameters.")
+    if parameters.skip_labels < 0:
+        raise TaskFailure("skip_labels counts the labels that are gone from the first sheet: give 0 or more.")
+
+
 def rules_of(parameters: MailMerge) -> Rules:
     """Say what counts as a variable."""
     return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
-
-
-def template_path(connection: Connection, parameters: MailMerge) -> Path:
-    """Say where the template lies.
-
-    Raises:
-        TaskFailure: No row of `DocTmpl` has that number.
-    """
-    if parameters.template:
-        return Path(parameters.template)
-    table = crm7.doctmpl.c
-    named = select(table.filename).where(table.doctmpl_id == parameters.template_id)
-    file_name = connection.execute(named).scalar_one_or_none()
-    if file_name is None:
-        raise TaskFailure(f"There is no document template {parameters.template_id}: choose another.")
-    # The archive's paths are written by Windows clients.
-    return Path(parameters.template_folder, *file_name.replace("\\", "/").split("/"))
 
 
 def selection_of(connection: Connection, parameters: MailMerge) -> SelectionRow | None:
@@ -126,9 +119,16 @@ def shared_by_all(
 
 def file_name(parameters: MailMerge, context: TaskContext) -> str:
     """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
-    stem = PurePath(parameters.template.replace("\\", "/")).stem or "letters"
+    otherwise = "labels" if parameters.output == "labels" else "letters"
+    stem = PurePath(parameters.template.replace("\\", "/")).stem or otherwise
     wanted = PurePath(parameters.file_name.replace("\\", "/")).name
-    suffix = f".{parameters.output}"
+    suffix = _suffix(parameters)
     if not wanted:
         return f"{stem}-{str(context.task_id)[-12:]}{suffix}"
     return wanted if wanted.lower().endswith(suffix) else wanted + suffix
+
+
+def _suffix(parameters: MailMerge) -> str:
+    if parameters.separate_files:
+        return ".zip"
+    return ".docx" if parameters.output == "docx" else ".pdf"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,6 +52,10 @@ class Template:
     headers: list[Header] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  #: variables in use anywhere
 
+    def skips(self, values: Mapping[str, str]) -> bool:
+        """True if the template wants no letter to a recipient with these values."""
+        return False
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -59,6 +63,7 @@ class Layout:
 
     drop_blank_lines: bool = True
     on_odd_page: bool = False
+    alone: bool = False  #: each letter is a document of its own
     for_libreoffice: bool = False  #: it knows fewer fields than Word
 
 
@@ -145,6 +150,8 @@ class _Compiler:
         )
 
     def _count_pages(self, root: Element, marks: Marks) -> bool:
+        if self._layout.alone:
+            return False
         if self._layout.for_libreoffice:
             return count_pages_by_bookmark(root, marks)
         if self._is_one_section:

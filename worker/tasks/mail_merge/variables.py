@@ -19,7 +19,8 @@ from worker.tasks.mail_merge.recipients import Recipient, is_lookup
 _IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
 #: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.
 _LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmno")}
-_ADDRESS_BLOCK = "fad*"
+ADDRESS_BLOCK = "fad*"
+FILE_NAME = "file*"  #: of the letter's own file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ _DOCUMENT: dict[str, Getter] = {
 }
 
 #: Texts of the task's parameters that may hold variables themselves.
-_TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description"}
+_TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
 _LETTER_NUMBER = "snum"
 _GETTERS = _COMPANY | _PERSON | _DOCUMENT
 
@@ -200,15 +201,15 @@ class Variables:
         return self._merge.sender.values.get(name, "")
 
     def _addresses(self, recipient: Recipient) -> Iterator[tuple[str, str]]:
-        names = [name for name in self._names if name in _LINES or name == _ADDRESS_BLOCK]
+        names = [name for name in self._names if name in _LINES or name == ADDRESS_BLOCK]
         if not names:
             return
         lines = self.label(recipient)
         for name in names:
             position = _LINES.get(name, len(lines))
             yield name, lines[position] if position < len(lines) else ""
-        if _ADDRESS_BLOCK in names:
-            yield _ADDRESS_BLOCK, "\n".join(lines)
+        if ADDRESS_BLOCK in names:
+            yield ADDRESS_BLOCK, "\n".join(lines)
 
     def label(self, recipient: Recipient) -> list[str]:
         """Write the recipient's name and address as its country wants it."""
@@ -225,7 +226,12 @@ def is_variable(name: str) -> bool:
 
 
 def _is_other(name: str) -> bool:
-    return name in {_LETTER_NUMBER, _ADDRESS_BLOCK} or is_lookup(name)
+    return name in {_LETTER_NUMBER, ADDRESS_BLOCK} or is_lookup(name)
+
+
+def unknown_in(pattern: str) -> list[str]:
+    """List what stands in braces in a text and is no variable."""
+    return [found[0] for found in re.finditer(r"\{([^{}]*)\}", pattern) if not is_variable(found[1])]
 
 
 class KnownNames:

@@ -44,8 +44,8 @@ class _Kept(msgspec.Struct, kw_only=True):
 
 
 @contextmanager
-def working(context: TaskContext, template: Path) -> Iterator[Work]:
-    """Go on where an earlier attempt stopped, or begin.
+def working(context: TaskContext, made_from: bytes) -> Iterator[Work]:
+    """Go on where an earlier attempt stopped, or begin; what it made from another template is not used.
 
     A kill leaves the folders for the next attempt, and so does a lost lease or database; any other end removes them.
 
@@ -53,7 +53,7 @@ def working(context: TaskContext, template: Path) -> Iterator[Work]:
         OSError: The folder of the result cannot be written.
         LeaseLost: Somebody else works on the task by now.
     """
-    work = Work(context, blake2b(template.read_bytes(), digest_size=16).hexdigest())
+    work = Work(context, blake2b(made_from, digest_size=16).hexdigest())
     try:
         with work.draft:
             yield work

@@ -1,0 +1,90 @@
+"""Labels: each recipient's name and address, on sheets whose geometry the CRM knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Set
+from pathlib import Path
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from batchtask import crm7
+from batchtask.definitions import TaskContext, TaskFailure
+from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.drafts import Entry
+from worker.tasks.mail_merge.letters import Values
+from worker.tasks.mail_merge.variables import ADDRESS_BLOCK
+from worker.tasks.mail_merge.work import Work
+from worker.tasks.report.model import Label, LabelSheet
+from worker.tasks.report.printing import render_labels
+
+_LANDSCAPE = 2
+
+
+class Labels:
+    """A label for each recipient; see `outputs.Output`."""
+
+    what = "label"
+    share = 90.0  # per cent; a guess
+    names: Set[str] = frozenset({ADDRESS_BLOCK})
+
+    def __init__(self, connection: Connection, parameters: MailMerge) -> None:
+        self._sheet = load_sheet(connection, parameters.label_layout_id)
+        self._gone = parameters.skip_labels
+        self.made_from = msgspec.json.encode(self._sheet)
+        self.count = 0
+
+    def skips(self, values: Values) -> bool:
+        return False
+
+    def make(self, values: Values, identity: tuple[int, int]) -> Entry:
+        self.count += 1
+        return Entry(*identity, text=values[ADDRESS_BLOCK])
+
+    def restore(self, entry: Entry) -> None:
+        self.count += 1
+
+    def write(self, context: TaskContext, work: Work, entries: Callable[[], Iterable[Entry]]) -> Path:
+        context.progress(self.share, "Printing the labels")
+        path = work.folder / "labels.pdf"
+        render_labels(self._sheet, self._labels(context, entries()), path)
+        return path
+
+    def _labels(self, context: TaskContext, entries: Iterable[Entry]) -> Iterator[Label]:
+        yield from [Label()] * self._gone
+        for entry in entries:
+            context.check_cancelled()
+            yield Label(lines=entry.text.split("\n"))
+
+
+def load_sheet(connection: Connection, layout_id: int) -> LabelSheet:
+    """Read a sheet's geometry.
+
+    Raises:
+        TaskFailure: There is no such layout, or no label fits on it.
+    """
+    table = crm7.sorlabellayout.c
+    row = connection.execute(select(crm7.sorlabellayout).where(table.sorlabellayout_id == layout_id)).first()
+    if row is None:
+        raise TaskFailure(f"There is no label layout {layout_id}: choose another.")
+    sheet = LabelSheet(
+        paper_width=row.paperwidth,
+        paper_height=row.paperheight,
+        left_margin=row.leftmargin,
+        right_margin=row.rightmargin,
+        top_margin=row.topmargin,
+        bottom_margin=row.bottommargin,
+        columns=row.countcolumns,
+        rows=row.countrows,
+        landscape=row.orientation == _LANDSCAPE,
+        title=row.name,
+    )
+    if not _has_room(sheet):
+        raise TaskFailure(f"No label fits on the layout {row.name!r}: correct its margins, columns and rows.")
+    return sheet
+
+
+def _has_room(sheet: LabelSheet) -> bool:
+    width = sheet.paper_width - sheet.left_margin - sheet.right_margin
+    height = sheet.paper_height - sheet.top_margin - sheet.bottom_margin
+    return min(width, height, sheet.columns, sheet.rows) > 0
