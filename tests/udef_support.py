@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,16 +36,20 @@ class Udefs:
         self.engine = engine
         self.owner = OWNERS[owner]
 
-    def define(self, fields: Mapping[str, tuple[FieldType, str]], **columns: object) -> None:
+    def define(self, fields: Mapping[str, tuple[FieldType, str]]) -> None:
         """Make fields live, as version 1; a column among the first four of its storage makes a field indexed."""
+        with self.engine.begin() as connection:
+            set_live_version(connection, self.owner, 1, BY)
+            set_draft_version(connection, self.owner, 1, BY)
+        self.define_more(fields)
+
+    def define_more(self, fields: Mapping[str, tuple[FieldType, str]]) -> None:
         with self.engine.begin() as connection:
             numbers = {column: number for number, column in value_columns(connection, self.owner).items()}
             for place, (label, (kind, column)) in enumerate(fields.items(), 1):
+                indexed = int(re.fullmatch(r"(long|string|double)0[1-4]|string4[1-4]", column) is not None)
                 row = {"fieldlabel": label, "fieldtype": kind, "columnid": numbers.get(column, 0)}
-                indexed = int(column[-2:] in {"01", "02", "03", "04"} or column in {f"string4{n}" for n in "1234"})
-                self._insert(connection, row | {"taborder": place, "indexed": indexed, "version": 1} | columns)
-            set_live_version(connection, self.owner, 1, BY)
-            set_draft_version(connection, self.owner, 1, BY)
+                self._insert(connection, row | {"taborder": place, "indexed": indexed, "version": 1})
 
     def edit(self, label: str, **columns: object) -> None:
         """Change a field in the draft."""

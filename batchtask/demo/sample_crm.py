@@ -17,6 +17,7 @@ from batchtask.demo.sample_awkward import add_awkward_selection
 from batchtask.demo.sample_lists import add_lists
 from batchtask.demo.sample_rows import Row, SampleRows
 from batchtask.demo.sample_template import write_sample_template
+from batchtask.demo.sample_udef import add_user_fields
 
 __all__ = ["SampleCrm", "load_sample_crm", "write_sample_template"]
 
@@ -101,6 +102,7 @@ class _Generator:
                 members.append((company, people[0]))
         self._newsletter(members)
         add_awkward_selection(self._rows, AWKWARD, self._associates[0], self._countries)
+        add_user_fields(self._rows, self._associates[0])
 
     def _staff(self) -> int:
         return self._chance.choices((0, 1, 2, 3, 4), (10, 40, 25, 15, 10))[0]
