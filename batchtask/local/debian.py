@@ -50,19 +50,20 @@ def unpacked_broker(
     Raises:
         SourceFailed: No network, no such package, or too old a one.
     """
-    cache = _cache(directory, environ)
+    cache = package_cache(directory, environ)
     if found := _cached(cache):
         return found
     announce("RabbitMQ: unpacking the distribution's packages without installing them (once, about 35 MB)")
     with tempfile.TemporaryDirectory(prefix=".new-", dir=cache) as work:
-        version = _Download(Path(work), environ).unpack(Path(work, "tree"))
-        target = cache / f"rabbitmq-{version}-{_distribution()}"
+        version = _Broker(Path(work), environ).unpack(Path(work, "tree"))
+        target = cache / f"rabbitmq-{version}-{distribution()}"
         if not target.exists():
             Path(work, "tree").rename(target)  # at once: nobody ever sees half a tree
     return _found(target)
 
 
-def _cache(directory: Path, environ: Mapping[str, str]) -> Path:
+def package_cache(directory: Path, environ: Mapping[str, str]) -> Path:
+    """Return the folder that keeps unpacked packages for later runs."""
     home = environ.get("XDG_CACHE_HOME") or (environ.get("HOME") and f"{environ['HOME']}/.cache")
     for path in [*([Path(home, "batchtask")] if home else []), directory / "cache"]:
         try:
@@ -75,7 +76,7 @@ def _cache(directory: Path, environ: Mapping[str, str]) -> Path:
 
 
 def _cached(cache: Path) -> BrokerInstallation | None:
-    trees = [_found(tree) for tree in cache.glob(f"rabbitmq-*-{_distribution()}")]
+    trees = [_found(tree) for tree in cache.glob(f"rabbitmq-*-{distribution()}")]
     return max(trees, key=lambda one: version_key(one.version), default=None)
 
 
@@ -87,12 +88,13 @@ def _found(tree: Path) -> BrokerInstallation:
     return found
 
 
-def _distribution() -> str:
+def distribution() -> str:
+    """Name the distribution and processor that unpacked packages are for."""
     release = dict(re.findall(r'^(\w+)="?([^"\n]*)', Path("/etc/os-release").read_text(), re.MULTILINE))
     return f"{release.get('ID', 'debian')}{release.get('VERSION_ID', '')}-{os.uname().machine}"
 
 
-class _Download:
+class Download:
     """One download of packages, with apt's state in a directory of its own."""
 
     def __init__(self, work: Path, environ: Mapping[str, str]) -> None:
@@ -101,8 +103,12 @@ class _Download:
         for name in ("cache/archives/partial", "state/lists/partial", "packages"):
             (work / name).mkdir(parents=True)
 
-    def unpack(self, tree: Path) -> str:
-        """Fetch and unpack into `tree`; return the version of RabbitMQ."""
+    def unpack_packages(self, tree: Path) -> None:
+        """Fetch and unpack into `tree`.
+
+        Raises:
+            SourceFailed: No network, or no such package.
+        """
         try:
             self._configure()
             self._fetch()
@@ -113,42 +119,23 @@ class _Download:
             self._fetch()
         for package in sorted(self._work.glob("packages/*.deb")):
             self._run("dpkg-deb", "-x", str(package), str(tree))
-        _relocate(tree / "usr/lib/erlang/bin/erl")
-        self._run(str(tree / "usr/lib/erlang/bin/erl"), "-noshell", "-eval", "halt().")
-        return _found(tree).version
+
+    def _packages(self) -> set[str]:
+        """Name the packages to fetch."""
+        raise NotImplementedError
+
+    def _fetch(self) -> None:
+        self._apt("apt-get", "download", *sorted(self._packages()))
+
+    def _missing(self, package: str) -> Iterator[str]:
+        """Name what the machine would have to install with a package."""
+        plan = self._apt("apt-get", "--simulate", "--no-install-recommends", "install", package)
+        yield from re.findall(r"^Inst (\S+)", plan, re.MULTILINE)
 
     def _configure(self, more: str = "") -> None:
         user = "root" if os.geteuid() == 0 else ""  # else apt, as root, becomes a user who may not write here
         text = (APT_CONFIGURATION + more).format(work=self._work, user=user)
         (self._work / "apt.conf").write_text(text)
-
-    def _fetch(self) -> None:
-        self._refuse_old(self._candidate())
-        self._apt("apt-get", "download", *sorted(self._packages()))
-
-    def _candidate(self) -> str:
-        found = re.search(r"^Version: (?:\d+:)?(\S+)", self._apt("apt-cache", "show", SERVER), re.MULTILINE)
-        return found[1] if found else ""
-
-    def _refuse_old(self, version: str) -> None:
-        if version_key(version) < OLDEST_VERSION:
-            raise SourceFailed("packages", f"this distribution has RabbitMQ {version}, too old")
-
-    def _packages(self) -> set[str]:
-        return {SERVER, *self._missing(), *self._erlang()}
-
-    def _missing(self) -> Iterator[str]:
-        plan = self._apt("apt-get", "--simulate", "--no-install-recommends", "install", SERVER)
-        for name in re.findall(r"^Inst (\S+)", plan, re.MULTILINE):
-            if WHEN_MISSING.match(name):
-                yield name
-
-    def _erlang(self) -> Iterator[str]:
-        only_needed = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"]
-        options = ["--recurse", *(f"--no-{kind}" for kind in only_needed)]
-        for name in self._apt("apt-cache", "depends", *options, SERVER).splitlines():
-            if ALWAYS.match(name):
-                yield name
 
     def _apt(self, program: str, *arguments: str) -> str:
         return self._run(program, f"--config-file={self._work / 'apt.conf'}", *arguments)
@@ -169,6 +156,39 @@ class _Download:
         if result.returncode != 0:
             raise SourceFailed(Path(command[0]).name, result.stderr.strip() or "it failed")
         return result.stdout
+
+
+class _Broker(Download):
+    """RabbitMQ with its Erlang."""
+
+    def unpack(self, tree: Path) -> str:
+        """Fetch and unpack into `tree`; return the version of RabbitMQ."""
+        self.unpack_packages(tree)
+        _relocate(tree / "usr/lib/erlang/bin/erl")
+        self._run(str(tree / "usr/lib/erlang/bin/erl"), "-noshell", "-eval", "halt().")
+        return _found(tree).version
+
+    def _fetch(self) -> None:
+        self._refuse_old(self._candidate())
+        super()._fetch()
+
+    def _candidate(self) -> str:
+        found = re.search(r"^Version: (?:\d+:)?(\S+)", self._apt("apt-cache", "show", SERVER), re.MULTILINE)
+        return found[1] if found else ""
+
+    def _refuse_old(self, version: str) -> None:
+        if version_key(version) < OLDEST_VERSION:
+            raise SourceFailed("packages", f"this distribution has RabbitMQ {version}, too old")
+
+    def _packages(self) -> set[str]:
+        return {SERVER, *filter(WHEN_MISSING.match, self._missing(SERVER)), *self._erlang()}
+
+    def _erlang(self) -> Iterator[str]:
+        only_needed = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"]
+        options = ["--recurse", *(f"--no-{kind}" for kind in only_needed)]
+        for name in self._apt("apt-cache", "depends", *options, SERVER).splitlines():
+            if ALWAYS.match(name):
+                yield name
 
 
 def _relocate(start_script: Path) -> None:
