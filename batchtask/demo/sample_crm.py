@@ -15,6 +15,8 @@ from batchtask import crm7
 from batchtask.demo.names import LOCALES, NORWAY, Locale
 from batchtask.demo.sample_awkward import add_awkward_selection
 from batchtask.demo.sample_lists import add_lists
+from batchtask.demo.sample_records import add_records
+from batchtask.demo.sample_reports import add_reports
 from batchtask.demo.sample_rows import Row, SampleRows
 from batchtask.demo.sample_template import write_sample_template
 from batchtask.demo.sample_udef import add_user_fields
@@ -42,6 +44,7 @@ class SampleCrm:
     awkward_selection_id: int  #: one member per thing that can go wrong
     companies: int
     persons: int
+    reports: dict[str, int]  #: standard reports and a favourite, by name
 
 
 def load_sample_crm(connection: Connection, seed: int = 2025) -> SampleCrm:
@@ -51,7 +54,7 @@ def load_sample_crm(connection: Connection, seed: int = 2025) -> SampleCrm:
     """
     if not _is_loaded(connection):
         rows = SampleRows(connection)
-        _Generator(rows, Random(seed)).fill()  # noqa: S311 - sample data, nothing secret
+        _Generator(rows, seed).fill()
         rows.write(connection)
     return _find(connection)
 
@@ -76,15 +79,20 @@ def _find(connection: Connection) -> SampleCrm:
         awkward_selection_id=selections[AWKWARD],
         companies=connection.execute(companies).scalar_one(),
         persons=connection.execute(persons).scalar_one(),
+        reports={
+            row.name: row.sorpublish_id
+            for row in connection.execute(select(crm7.sorpublish).order_by(crm7.sorpublish.c.sorpublish_id.desc()))
+        },
     )
 
 
 class _Generator:
     """Fills `rows` from one source of chance, so the order of calls is part of the result."""
 
-    def __init__(self, rows: SampleRows, chance: Random) -> None:
+    def __init__(self, rows: SampleRows, seed: int) -> None:
         self._rows = rows
-        self._chance = chance
+        self._seed = seed
+        self._chance = Random(seed)  # noqa: S311 - sample data, nothing secret
         self._countries = add_lists(rows)
         self._positions = [row["perspos_id"] for row in rows.of(crm7.perspos)]
         self._businesses = [row["business_id"] for row in rows.of(crm7.business)]
@@ -103,6 +111,8 @@ class _Generator:
         self._newsletter(members)
         add_awkward_selection(self._rows, AWKWARD, self._associates[0], self._countries)
         add_user_fields(self._rows, self._associates[0])
+        add_records(self._rows, Random(self._seed))  # noqa: S311 - its own, for what comes before may grow
+        add_reports(self._rows, self._associates[0], self._rows.of(crm7.selection)[0]["selection_id"])
 
     def _staff(self) -> int:
         return self._chance.choices((0, 1, 2, 3, 4), (10, 40, 25, 15, 10))[0]

@@ -177,8 +177,11 @@ def comparable(kind: Kind, value: Expression) -> Expression:
 
 
 def shown(kind: Kind, value: Expression) -> Expression:
-    """Turn what the CRM writes for "no date" into NULL."""
-    return case((value >= NO_DATE_BEFORE, value)) if kind.is_date else value
+    """Turn what the CRM writes for "no date" into NULL, and drop the time of what is a date only."""
+    if not kind.is_date:
+        return value
+    day = func.date_trunc("day", value, type_=DateTime()) if kind is Kind.DATE else value
+    return case((value >= NO_DATE_BEFORE, day))
 
 
 def is_blank(kind: Kind, value: Expression) -> Condition:

@@ -79,9 +79,10 @@ _LANGUAGES = {
 
 
 def find_language(code: str) -> Language | None:
-    """Find a language by code; of a region that is not listed, its language."""
+    """Find a language by its ISO code, or by the CRM's (`NO`, `GE`); of a region that is not listed, its language."""
     lowered = code.lower().replace("_", "-")
-    return _LANGUAGES.get(lowered) or _LANGUAGES.get(lowered.partition("-")[0])
+    by_crm = {language.crm_code.lower(): language for language in reversed(_LANGUAGES.values())}
+    return _LANGUAGES.get(lowered) or _LANGUAGES.get(lowered.partition("-")[0]) or by_crm.get(lowered)
 
 
 def known_languages() -> str:

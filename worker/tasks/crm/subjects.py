@@ -7,7 +7,7 @@ there is such a sale, `withoutSale/amount` that there is none.
 
 from __future__ import annotations
 
-from sqlalchemy import FromClause, and_, case, func, select
+from sqlalchemy import FromClause, and_, case, exists, func, select
 
 from batchtask import crm7
 from worker.tasks.crm.choices import (
@@ -81,6 +81,7 @@ _CONTACT = Subject(
         "category": chosen("category_idx", "Category", CATEGORIES),
         "business": chosen("business_idx", "Business", BUSINESSES),
         "country": chosen("country_id", "Country", COUNTRIES),
+        "countryId": stored("country_id", Kind.NUMBER, "Country ID"),
         "associateId": chosen("associate_id", "Our contact", USERS, Kind.USER),
         "group": chosen("group_id", "User group", GROUPS, Kind.GROUP),
         "stop": flag("xstop", "Stop"),
@@ -132,9 +133,11 @@ _PERSON = Subject(
         "birthMonth": stored("month_of_birth", Kind.NUMBER, "Month of birth"),
         "birthDay": stored("day_of_birth", Kind.NUMBER, "Day of birth"),
         "retired": flag("retired", "Retired"),
+        "useAsMailingAddress": flag("usepersonaddress", "Home address for mail"),
         "personNoMail": flag("nomailing", "No mailings"),
         "blockEMarketing": flag("blockemarketing", "No e-marketing"),
         "country": chosen("country_id", "Country", COUNTRIES),
+        "countryId": stored("country_id", Kind.NUMBER, "Country ID"),
         "category": chosen("category_idx", "Category", CATEGORIES),
         "business": chosen("business_idx", "Business", BUSINESSES),
         "associateId": chosen("associate_id", "Our contact", USERS, Kind.USER),
@@ -293,11 +296,18 @@ _DOCUMENT = Subject(
     links=_DIARY_LINKS,
 )
 
+
+def _has_company(member: FromClause) -> Condition:
+    contact = crm7.contact.alias()
+    return exists().where(contact.c.contact_id == member.c.contact_id, _is_company(contact)).correlate(member)
+
+
 #: One row per member, so that a company can stand there with one of its persons.
 _MEMBER = Subject(
     name="selection",
     table=crm7.selectionmember,
     key="selectionmember_id",
+    is_present=_has_company,
     fields={
         "selectionId": stored("selection_id", Kind.NUMBER, "Selection ID"),
         "memberId": stored("selectionmember_id", Kind.NUMBER, "Member ID"),

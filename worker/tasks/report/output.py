@@ -1,0 +1,55 @@
+"""The result file: written beside its name and put there whole; what an attempt that died has left is removed."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
+from batchtask.definitions import TaskContext, TaskFailure
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
+_LONGEST_NAME_BYTES = 180  # file systems take 255; the name of the file beside it is longer
+
+
+def result_name(wanted: str, title: str, suffix: str) -> str:
+    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
+    name = PurePath(wanted.replace("\\", "/")).name or title
+    stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
+    clean = _FORBIDDEN.sub("_", stem).strip(" .") or "report"
+    return clean.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") + suffix
+
+
+@contextmanager
+def written_whole(context: TaskContext, name: str) -> Iterator[tuple[Path, Path]]:
+    """Give a path to write to and the one it is renamed to at the end; an error leaves neither.
+
+    Raises:
+        TaskFailure: The disk is full, or the folder cannot be written.
+    """
+    target = context.result_path(name)
+    # By attempt: an older one that was frozen must not go on writing into the file of this one.
+    beside = target.with_name(f".{name}.{context.attempt}.part")
+    try:
+        _remove_leftovers(target)
+        yield beside, target
+        beside.replace(target)
+    except OSError as error:
+        raise _failure(target, error) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _remove_leftovers(target: Path) -> None:
+    for found in target.parent.iterdir():
+        if found.name.startswith(f".{target.name}.") and found.name.endswith(".part"):
+            found.unlink(missing_ok=True)
+
+
+def _failure(target: Path, error: OSError) -> TaskFailure:
+    if error.errno in _DISK_FULL:
+        return TaskFailure(f"The disk that holds {target.parent} is full: make room, then print the report again.")
+    return TaskFailure(f"The report cannot be written to {target.parent}: {error.strerror or error}.")

@@ -1,0 +1,95 @@
+"""Prints values as the reader's language writes them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from worker.tasks.crm.fields import Field, Kind
+from worker.tasks.crm.headings import translate
+from worker.tasks.crm.languages import Language
+from worker.tasks.report.words import Words, separators_of, words_of
+
+Print = Callable[[Any], str]
+UNITS = ("day", "week", "month", "quarter", "year")
+_NET_DATES = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"}
+_MASK = re.compile(r"[#0, ]*[#0](?:\.([0#]+))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printer:
+    """How one reader wants to see values."""
+
+    language: Language
+    date_format: str = ""  #: the user's preference, as .NET writes it; "" = the language's
+
+    @property
+    def words(self) -> Words:
+        return words_of(self.language.code)
+
+    def of(self, field: Field, mask: str = "", unit: str = "") -> Print:
+        """Return what prints values of a field.
+
+        A mask says how many decimals there are, a unit to what a date was rounded down.
+        """
+        if unit:
+            return lambda value: "" if value is None else self.period(value, unit)
+        if field.choices and field.choices.rows is None:
+            words = field.choices.words
+            return lambda key: translate(words[key], self.language.code) if key in words else ""
+        match field.kind:
+            case Kind.DECIMAL:
+                decimals = decimals_of(mask, 2)
+                return lambda value: "" if value is None else self.number(value, decimals)
+            case Kind.DATE:
+                return lambda value: "" if value is None else self.day(value)
+            case Kind.TIME:
+                return lambda value: "" if value is None else f"{self.day(value)} {value:%H:%M}"
+            case Kind.FLAG:
+                return lambda value: self.words.yes if value else self.words.no
+        return lambda value: "" if value is None else str(value)
+
+    def number(self, value: float | Decimal, decimals: int) -> str:
+        exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+        if not exact.is_finite():
+            return ""
+        rounded = exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP) if exact.adjusted() < 20 else exact
+        thousands, point = separators_of(self.language.code)
+        return f"{rounded:,f}".translate({ord(","): thousands, ord("."): point})
+
+    def day(self, day: date) -> str:
+        """Print a date; years have four digits, for a report is read for long."""
+        return day.strftime(self._strftime)
+
+    def time(self, moment: datetime) -> str:
+        return f"{self.day(moment)} {moment:%H:%M}"
+
+    @staticmethod
+    def period(first: datetime, unit: str) -> str:
+        match unit:
+            case "year":
+                return f"{first.year:04}"
+            case "quarter":
+                return f"{first.year:04} Q{(first.month + 2) // 3}"
+            case "month":
+                return f"{first.year:04}-{first.month:02}"
+            case "week":
+                year, week, _ = first.isocalendar()
+                return f"{year:04}-W{week:02}"
+        return first.date().isoformat()
+
+    @property
+    def _strftime(self) -> str:
+        if not self.date_format:
+            return self.language.short.replace("%y", "%Y")
+        return re.sub(r"yyyy|yy|MM?|dd?", lambda found: _NET_DATES[found[0]], self.date_format.replace("%", ""))
+
+
+def decimals_of(mask: str, default: int) -> int:
+    """Return how many decimals a mask such as `#0.00` asks for."""
+    found = _MASK.fullmatch(mask.strip())
+    return min(len(found[1] or ""), 10) if found else default
