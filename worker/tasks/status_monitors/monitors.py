@@ -1,0 +1,86 @@
+"""What is watched: definitions of status monitors with their names, and the books that are kept about each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, ScalarSelect, Update, and_, func, select, text, update
+from sqlalchemy.orm import Session
+
+from batchtask import crm7
+
+_NAME_OF_MONITOR = 16  # `localetext.typeid`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monitor:
+    """One definition."""
+
+    statusdef_id: int
+    name: str
+    owner_table: int
+    deleted: bool
+
+
+def load_monitors(connection: Connection) -> list[Monitor]:
+    """Return all definitions, also deleted ones, in the order in which administrators see them."""
+    definition = crm7.statusdef.c
+    rows = connection.execute(
+        select(definition.statusdef_id, _name(), definition.ownertable, definition.deleted).order_by(
+            definition.ownertable, definition.rank, definition.statusdef_id
+        )
+    )
+    return [
+        Monitor(
+            statusdef_id=number,
+            name=name or f"Status monitor {number}",
+            owner_table=owner_table or 0,
+            deleted=bool(deleted),
+        )
+        for number, name, owner_table, deleted in rows.tuples()
+    ]
+
+
+def mark_started(session: Session, monitor: Monitor) -> None:
+    """Note that a generation has begun: until its end is noted, administrators see that it runs or was broken off."""
+    session.execute(_of(monitor).values(generationstart=func.localtimestamp()))
+
+
+def mark_stale(session: Session, monitor: Monitor) -> None:
+    """Note that the values are not to be trusted."""
+    session.execute(_of(monitor).values(needsupdate=1))
+
+
+def lock_definition(session: Session, monitor: Monitor) -> None:
+    """Wait for the definition's row. To be called before rows of values are locked; the CRM counts there, too."""
+    definition = crm7.statusdef.c
+    locked = select(definition.statusdef_id).where(definition.statusdef_id == monitor.statusdef_id)
+    session.execute(locked.with_for_update())
+
+
+def mark_generated(session: Session, monitor: Monitor, *, stale: bool) -> None:
+    """Note the end of a generation, and count what there is now; `stale` if the criteria are others by now."""
+    session.execute(_MARK_GENERATED, {"statusdef_id": monitor.statusdef_id, "stale": int(stale)})
+
+
+_MARK_GENERATED = text("""
+UPDATE crm7.statusdef definition
+SET lastgenerated = clock_timestamp()::timestamp, needsupdate = :stale,
+    nummatches = counted.matches, numneedupdate = counted.dirty
+FROM (
+    SELECT count(*) FILTER (WHERE issignalled = 1) AS matches, count(*) FILTER (WHERE needsupdate = 1) AS dirty
+    FROM crm7.statusvalue WHERE statusdef_id = :statusdef_id
+) counted
+WHERE definition.statusdef_id = :statusdef_id
+""")
+
+
+def _of(monitor: Monitor) -> Update:
+    return update(crm7.statusdef).where(crm7.statusdef.c.statusdef_id == monitor.statusdef_id)
+
+
+def _name() -> ScalarSelect[str | None]:
+    name = crm7.localetext.c
+    of_monitor = and_(name.typeid == _NAME_OF_MONITOR, name.resourceid == crm7.statusdef.c.statusdef_id)
+    # Language 0 is the one for everybody.
+    return select(name.text).where(of_monitor).order_by(name.languageid).limit(1).scalar_subquery()
