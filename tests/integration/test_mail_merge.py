@@ -11,50 +11,19 @@ from batchtask.definitions import CancelledByRequest, TaskFailure
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm, write_sample_template
 from batchtask.outcomes import Succeeded
 from batchtask.testing import FakeContext
+from tests.letters_support import change, letters_of, load_sample, person_of
 from tests.mail_merge_support import Merged, paragraph, write_template
 from worker.tasks.mail_merge import MailMerge, letters, mail_merge
 
 
 @pytest.fixture
 def crm(database_url: str) -> SampleCrm:
-    engine = create_engine(database_url)
-    with engine.begin() as connection:
-        found = load_sample_crm(connection)
-    engine.dispose()
-    return found
+    return load_sample(database_url)
 
 
 @pytest.fixture
 def context(database_url: str, crm: SampleCrm, tmp_path: Path) -> FakeContext:
     return FakeContext(database_url=database_url, folder=tmp_path, archive_dir=tmp_path, owner=crm.associate_id)
-
-
-def change(context: FakeContext, statement: str, **values: object) -> None:
-    engine = create_engine(context.database_url)
-    with engine.begin() as connection:
-        connection.execute(text(statement), values)
-    engine.dispose()
-
-
-def letters_of(context: FakeContext, body: str, **parameters: object) -> list[str]:
-    """Merge a one-paragraph template and return one text per letter."""
-    template = write_template(context.folder, body)
-    outcome = mail_merge.function(context, MailMerge(template=str(template), **parameters))  # type: ignore[arg-type]
-    assert isinstance(outcome, Succeeded)
-    assert outcome.file_name is not None
-    return Merged(Path(outcome.file_name)).paragraphs
-
-
-def person_of(context: FakeContext, company: str) -> tuple[int, int]:
-    engine = create_engine(context.database_url)
-    query = (
-        "SELECT contact_id, person_id FROM crm7.contact LEFT JOIN crm7.person USING (contact_id) WHERE name = :name"
-    )
-    with engine.connect() as connection:
-        row = connection.execute(text(query), {"name": company}).first()
-    engine.dispose()
-    assert row is not None
-    return row[0], row[1] or 0
 
 
 def test_a_selection_becomes_one_document_and_the_answer_says_who_was_left_out(
@@ -171,10 +140,10 @@ def test_a_template_can_be_named_by_its_number(context: FakeContext) -> None:
         context,
         "INSERT INTO crm7.doctmpl (doctmpl_id, name, filename, record_type, registered, registered_associate_id, "
         "updated, updated_associate_id, updatedcount) "
-        "VALUES (5, 'Letter', 'template.docx', 2, now(), 1, now(), 1, 0)",
+        "VALUES (9005, 'A letter of ours', 'template.docx', 2, now(), 1, now(), 1, 0)",
     )
     contact_id, _ = person_of(context, "Street Only AS")
-    parameters = MailMerge(template_id=5, template_folder="", contact_ids=(contact_id,))
+    parameters = MailMerge(template_id=9005, template_folder="", contact_ids=(contact_id,))
     assert isinstance(mail_merge.function(context, parameters), Succeeded)
 
 

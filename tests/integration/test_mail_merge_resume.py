@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from batchtask.definitions import CancelledByRequest
-from batchtask.demo.sample_crm import SampleCrm, load_sample_crm, write_sample_template
+from batchtask.demo.sample_crm import SampleCrm, write_sample_template
 from batchtask.errors import LeaseLost, StoreUnavailable
 from batchtask.outcomes import Succeeded
 from batchtask.testing import FakeContext, Killed
+from tests.letters_support import load_sample
 from tests.mail_merge_support import Merged, paragraph, write_template
 from worker.tasks.mail_merge import MailMerge, mail_merge, work
 
@@ -23,11 +24,7 @@ BODY = paragraph("{snum}: {name} {attn}")
 
 @pytest.fixture
 def crm(database_url: str) -> SampleCrm:
-    engine = create_engine(database_url)
-    with engine.begin() as connection:
-        found = load_sample_crm(connection)
-    engine.dispose()
-    return found
+    return load_sample(database_url)
 
 
 class Merge:

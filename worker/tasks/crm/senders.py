@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, func, select, text
@@ -17,9 +18,33 @@ SELECT s.associate_id, s.name AS login, concat_ws(' ', nullif(p.firstname, ''), 
        coalesce(postal.address1, street.address1) AS address1, postal.address2, postal.address3,
        coalesce(postal.zipcode, street.zipcode) AS zipcode, coalesce(postal.city, street.city) AS city,
        postal.county, postal.state, street.address1 AS street1, street.zipcode AS street_zip,
-       street.city AS street_city,
+       street.city AS street_city, p.person_id, p.salutation, p.person_number,
+       concat_ws('-', nullif(p.year_of_birth, 0), p.month_of_birth, p.day_of_birth) AS birth_date,
+       home.address1 AS home1, home.address2 AS home2, home.address3 AS home3, home.zipcode AS home_zip,
+       home.city AS home_city, home.county AS home_county, home.state AS home_state,
+       concat_ws(', ', nullif(home.city, ''), nullif(concat_ws(' ', nullif(home.state, ''), home.zipcode), ''))
+         AS home_city_state_zip,
+       concat_ws(', ', nullif(coalesce(postal.city, street.city), ''), nullif(concat_ws(' ',
+         nullif(postal.state, ''), coalesce(postal.zipcode, street.zipcode)), '')) AS city_state_zip,
+       concat_ws(' ', nullif(postal.county, ''), coalesce(postal.zipcode, street.zipcode)) AS county_zip,
+       (SELECT name FROM crm7.country WHERE country_id = p.country_id) AS home_country,
+       (SELECT phone FROM crm7.phone WHERE owner_id = p.person_id AND ptype_idx = 16387
+         ORDER BY rank, phone_id LIMIT 1) AS fax,
+       (SELECT phone FROM crm7.phone WHERE owner_id = p.person_id AND ptype_idx = 16388
+         ORDER BY rank, phone_id LIMIT 1) AS home_phone,
+       (SELECT phone FROM crm7.phone WHERE owner_id = p.person_id AND ptype_idx = 16390
+         ORDER BY rank, phone_id LIMIT 1) AS pager,
+       (SELECT email_address FROM crm7.email WHERE person_id = p.person_id AND type = 1
+         ORDER BY rank, email_id LIMIT 1) AS chat,
+       (SELECT email_address FROM crm7.email WHERE person_id = p.person_id AND type = 2
+         ORDER BY rank, email_id LIMIT 1) AS voip,
+       (SELECT url_address FROM crm7.url WHERE person_id = p.person_id ORDER BY rank, url_id LIMIT 1) AS own_web,
+       (SELECT regexp_replace(url_address, '^[A-Za-z]+://', '') FROM crm7.url WHERE contact_id = c.contact_id
+         ORDER BY rank, url_id LIMIT 1) AS web_name,
+       to_jsonb(us) AS us, to_jsonb(ul) AS ul, to_jsonb(os) AS os, to_jsonb(ol) AS ol,
        (SELECT name FROM crm7.perspos WHERE perspos_id = p.position_idx) AS position,
-       (SELECT email_address FROM crm7.email WHERE person_id = p.person_id ORDER BY rank, email_id LIMIT 1) AS email,
+       (SELECT email_address FROM crm7.email WHERE person_id = p.person_id AND type = 0
+         ORDER BY rank, email_id LIMIT 1) AS email,
        (SELECT phone FROM crm7.phone WHERE owner_id = p.person_id AND ptype_idx = 16385
          ORDER BY rank, phone_id LIMIT 1) AS phone,
        (SELECT phone FROM crm7.phone WHERE owner_id = p.person_id AND ptype_idx = 16389
@@ -36,8 +61,22 @@ SELECT s.associate_id, s.name AS login, concat_ws(' ', nullif(p.firstname, ''), 
   LEFT JOIN crm7.contact c ON c.contact_id = p.contact_id
   LEFT JOIN crm7.address postal ON postal.owner_id = c.contact_id AND postal.atype_idx = 1
   LEFT JOIN crm7.address street ON street.owner_id = c.contact_id AND street.atype_idx = 2
+  LEFT JOIN crm7.address home ON home.owner_id = p.person_id AND home.atype_idx = 16387
+  LEFT JOIN crm7.udpersonsmall us ON us.udpersonsmall_id = p.userdef_id
+  LEFT JOIN crm7.udpersonlarge ul ON ul.udpersonlarge_id = p.userdef2_id
+  LEFT JOIN crm7.udcontactsmall os ON os.udcontactsmall_id = c.userdef_id
+  LEFT JOIN crm7.udcontactlarge ol ON ol.udcontactlarge_id = c.userdef2_id
  WHERE s.associate_id = :associate_id
 """)
+
+_USER = text("""
+SELECT s.associate_id AS usid, s.name AS user, p.firstname AS usfn, p.middlename AS usmn, p.lastname AS usln,
+       (SELECT email_address FROM crm7.email WHERE person_id = p.person_id AND type = 0
+         ORDER BY rank, email_id LIMIT 1) AS usem
+  FROM crm7.associate s LEFT JOIN crm7.person p ON p.person_id = s.person_id WHERE s.associate_id = :associate_id
+""")
+#: Variables of whoever submitted the task, who need not be the one who signs.
+USER_VARIABLES = frozenset({"usid", "user", "usfn", "usmn", "usln", "usem"})
 
 #: Sender variables and where their value stands in the row above.
 SENDER_VARIABLES = {
@@ -45,6 +84,11 @@ SENDER_VARIABLES = {
     "aupc": "mobile", "alid": "login", "aaid": "associate_id", "onam": "name", "odep": "department",
     "oorg": "orgnr", "owid": "contact_id", "opad": "address1", "opa2": "address2", "opa3": "address3",
     "ozip": "zipcode", "ocit": "city", "ocnt": "county", "osta": "state", "osad": "street1", "oszi": "street_zip",
+    "auid": "person_id", "auac": "salutation", "aubd": "birth_date", "aunm": "person_number", "aup1": "home1",
+    "aup2": "home2", "aup3": "home3", "aums": "home3", "auzi": "home_zip", "auci": "home_city",
+    "aucy": "home_county", "aust": "home_state", "aucs": "home_city_state_zip", "aucn": "home_country",
+    "audf": "fax", "auph": "home_phone", "aupp": "pager", "auca": "chat", "auvo": "voip", "auww": "own_web",
+    "alun": "login", "ocsz": "city_state_zip", "oczi": "county_zip", "ownp": "web_name",
     "osct": "street_city", "oema": "company_email", "opho": "company_phone", "ofax": "company_fax", "owww": "web",
 }  # fmt: skip
 
@@ -55,6 +99,8 @@ class Sender:
 
     values: dict[str, str]  #: of `SENDER_VARIABLES`
     country_id: int
+    #: Stored values of user-defined fields, by variable: `ul01` is the person's, `ol01` the company's.
+    user_fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +115,24 @@ class SelectionRow:
 def load_sender(connection: Connection, associate_id: int) -> Sender:
     row: Any = connection.execute(_SENDER, {"associate_id": associate_id}).mappings().first() or {}
     values = {name: str(row.get(column) or "") for name, column in SENDER_VARIABLES.items()}
-    return Sender(values=values, country_id=row.get("country_id") or 0)
+    return Sender(values=values, country_id=row.get("country_id") or 0, user_fields=_user_fields(row))
+
+
+def _user_fields(row: Any) -> dict[str, Any]:
+    stored = {letter: (row.get(f"{letter}s") or {}) | (row.get(f"{letter}l") or {}) for letter in ("u", "o")}
+    kinds = {"long": "l", "string": "s", "double": "f"}
+    return {
+        f"{letter}{kinds[column[:-2]]}{column[-2:]}": value
+        for letter, columns in stored.items()
+        for column, value in columns.items()
+        if column[:-2] in kinds
+    }
+
+
+def load_user(connection: Connection, associate_id: int) -> dict[str, str]:
+    """Return the values of `USER_VARIABLES`; none for the system's own tasks."""
+    row: Any = connection.execute(_USER, {"associate_id": associate_id}).mappings().first() or {}
+    return {name: str(value or "") for name, value in row.items()}
 
 
 def load_selection(connection: Connection, selection_id: int) -> SelectionRow | None:

@@ -10,10 +10,12 @@ from sqlalchemy import Connection
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.languages import Language, find_language, known_languages
-from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender
+from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender, load_user
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.consents import needed_purpose
 from worker.tasks.mail_merge.recipients import Choice
+from worker.tasks.mail_merge.records import load_records
+from worker.tasks.mail_merge.user_fields import load_user_fields
 from worker.tasks.mail_merge.variables import KnownNames, Merge, unknown_in
 from worker.tasks.mail_merge.variables_in_text import Rules
 
@@ -103,6 +105,7 @@ def shared_by_all(
     """Gather what all letters share; `now` is the time that they tell."""
     sender = load_sender(connection, parameters.sender_id or context.owner)
     own_country = countries.get(sender.country_id, Country())
+    user_fields = load_user_fields(connection)
     if day := parameters.letter_date:
         now = now.replace(year=day.year, month=day.month, day=day.day)
     return Merge(
@@ -114,6 +117,12 @@ def shared_by_all(
         now=now,
         selection_name=selection.name if selection else "",
         file_name=file_name(parameters, context),
+        user_fields=user_fields,
+        records={
+            **load_records(connection, parameters, user_fields, language),
+            **load_user(connection, context.owner),
+            **{name: user_fields.text(name, value, language) for name, value in sender.user_fields.items()},
+        },
     )
 
 

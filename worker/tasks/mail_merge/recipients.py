@@ -6,7 +6,6 @@ to, one letter per company if so wished. Reasons are part of the rows, so nobody
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, text
 
 from worker.tasks.crm.addresses import Address, Country, first_filled
+from worker.tasks.mail_merge.lookups import LOOKUPS
+from worker.tasks.mail_merge.user_fields import user_field
 
 _BATCH_ROWS = 500
 
@@ -86,7 +87,8 @@ SELECT count(*) OVER () AS total,
             THEN 'one-per-company' ELSE r.reason END AS reason,
        r.contact_id, r.person_id, c.name, c.department, c.number1, c.number2, c.orgnr, c.country_id,
        p.firstname, p.middlename, p.lastname, p.mrmrs, p.title, p.salutation, p.initials, p.person_number,
-       p.department AS person_department, p.year_of_birth, p.month_of_birth, p.day_of_birth,
+       p.department AS person_department, p.retired, p.post1, p.post2, p.post3, c.supportpersonid,
+       p.supportlanguageid, p.year_of_birth, p.month_of_birth, p.day_of_birth,
        coalesce(p.country_id, h.country_id, 0) AS home_country_id,
        r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1 AS uses_home,
        postal.address1 AS postal1, postal.address2 AS postal2, postal.address3 AS postal3,
@@ -127,49 +129,8 @@ _ORDERS = {
 }
 
 
-def _phone(owner: str, *kinds: int) -> str:
-    listed = ", ".join(str(kind) for kind in kinds)
-    return (
-        f"SELECT phone FROM crm7.phone WHERE owner_id = r.{owner} AND ptype_idx IN ({listed}) "  # noqa: S608 - our own
-        "ORDER BY rank, phone_id LIMIT 1"
-    )
-
-
-def _coalesce(first: str, second: str) -> str:
-    return f"SELECT coalesce(({first}), ({second}))"
-
-
-_COMPANY_PHONE, _COMPANY_FAX = _phone("contact_id", 1), _phone("contact_id", 3)
-_DIRECT_PHONE, _DIRECT_FAX = _phone("person_id", 16385), _phone("person_id", 16387)
-_COMPANY_MAIL = (
-    "SELECT email_address FROM crm7.email WHERE contact_id = r.contact_id AND coalesce(person_id, 0) = 0 "
-    "ORDER BY rank, email_id LIMIT 1"
-)
-_PERSON_MAIL = "SELECT email_address FROM crm7.email WHERE person_id = r.person_id ORDER BY rank, email_id LIMIT 1"
-
-#: Variables that the database answers by itself; asked for only when a template uses them.
-_LOOKUPS = {
-    "cpho": _COMPANY_PHONE,
-    "apho": _DIRECT_PHONE,
-    "phon": _coalesce(_DIRECT_PHONE, _COMPANY_PHONE),
-    "faxn": _coalesce(_DIRECT_FAX, _COMPANY_FAX),
-    "atfa": _DIRECT_FAX,
-    "atph": _phone("person_id", 16388),
-    "atpc": _phone("person_id", 16389),
-    "mail": _COMPANY_MAIL,
-    "amai": _PERSON_MAIL,
-    "atem": _coalesce(_PERSON_MAIL, _COMPANY_MAIL),
-    "cwww": "SELECT url_address FROM crm7.url WHERE contact_id = r.contact_id ORDER BY rank, url_id LIMIT 1",
-    "cate": "SELECT name FROM crm7.category WHERE category_id = c.category_idx",
-    "busi": "SELECT name FROM crm7.business WHERE business_id = c.business_idx",
-    "atpo": "SELECT name FROM crm7.perspos WHERE perspos_id = p.position_idx",
-    "cont": "SELECT concat_ws(' ', nullif(u.firstname, ''), nullif(u.middlename, ''), nullif(u.lastname, '')) "
-    "FROM crm7.associate s JOIN crm7.person u ON u.person_id = s.person_id WHERE s.associate_id = c.associate_id",
-}
-
 _EMAIL = "atem"  # of the person, else of the company
-_USER_DEFINED = re.compile(r"([ca])([lsf])(\d\d)")
-_KINDS = {"l": ("long", 1, 60), "s": ("string", 1, 49), "f": ("double", 1, 10)}
+_USER_DEFINED_TABLES = {"c": "c", "a": "p"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -220,17 +181,11 @@ def is_lookup(name: str) -> bool:
 
 
 def lookup(name: str) -> str | None:
-    if match := _USER_DEFINED.fullmatch(name):
-        return _user_defined(match[1], match[2], int(match[3]))
-    return _LOOKUPS.get(name)
-
-
-def _user_defined(owner: str, kind: str, number: int) -> str | None:
-    column, first, last = _KINDS[kind]
-    if not first <= number <= last:
-        return None
-    table = ("c" if owner == "c" else "p") + ("l" if kind == "s" and number > 40 else "s")
-    return f"SELECT {table}.{column}{number:02}"
+    found = user_field(name)
+    if found is None:
+        return LOOKUPS.get(name)
+    table = _USER_DEFINED_TABLES.get(found.letter)
+    return f"SELECT {table}{'l' if found.is_large else 's'}.{found.column}" if table else None
 
 
 def find_recipients(

@@ -6,15 +6,19 @@ A getter takes a `Merge` (what all letters share) and a `Recipient`, and returns
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
 
 from worker.tasks.crm.addresses import Country, Layouts, format_label
 from worker.tasks.crm.languages import Language
-from worker.tasks.crm.senders import SENDER_VARIABLES, Sender
+from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender
 from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, needed_for
 from worker.tasks.mail_merge.recipients import Recipient, is_lookup
+from worker.tasks.mail_merge.records import is_record_variable
+from worker.tasks.mail_merge.user_fields import UserFields, user_field
 
 _IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
 #: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.
@@ -35,6 +39,8 @@ class Merge:
     now: datetime
     selection_name: str
     file_name: str
+    user_fields: UserFields = field(default_factory=UserFields)
+    records: Mapping[str, str] = field(default_factory=dict)  #: of project, sale, document, sender and user, by name
 
 
 Getter = Callable[[Merge, Recipient], str]
@@ -89,6 +95,11 @@ def _initial(recipient: Recipient) -> str:
     return _plain(recipient.row["firstname"])[:1]
 
 
+def _line_feed(country: Country, *codes: str) -> str:
+    """End a line in the countries that write an address so."""
+    return "\n" if country.code in codes else ""
+
+
 _COMPANY: dict[str, Getter] = {
     "name": _column("name"),
     "dept": _column("department"),
@@ -112,6 +123,10 @@ _COMPANY: dict[str, Getter] = {
     "czip": lambda _, r: _joined(r.address.county, r.address.zipcode),
     "cnty": lambda _, r: r.address.county,
     "stat": lambda _, r: r.address.state,
+    "sams": lambda _, r: _joined(r.address.line1, r.address.line3),
+    "cozg": lambda _, r: _line_feed(r.address.country, "DE"),
+    "cozn": lambda _, r: _line_feed(r.address.country, "AU", "GB"),
+    "cspi": lambda _, r: str(r.row["supportpersonid"] or ""),
     "zino": lambda _, r: r.address.country.zip_prefix,
     "cozi": lambda _, r: r.address.prefixed_zip,
     "sadr": lambda _, r: r.street.line1,
@@ -128,6 +143,7 @@ _PERSON: dict[str, Getter] = {
     "atfn": _column("firstname"),
     "atmn": _column("middlename"),
     "atln": _column("lastname"),
+    "atm?": _column("middlename"),
     "atmr": _column("mrmrs"),
     "atti": _column("title"),
     "asal": _column("salutation"),
@@ -137,6 +153,14 @@ _PERSON: dict[str, Getter] = {
     "anum": _column("person_number"),
     "adep": _column("person_department"),
     "abdt": _birth_date,
+    "aret": lambda _, r: str(bool(r.row["retired"])) if r.row["person_id"] else "",
+    "apli": lambda _, r: str(r.row["supportlanguageid"] or ""),
+    "pos1": _column("post1"),
+    "pos2": _column("post2"),
+    "pos3": _column("post3"),
+    "acid": lambda _, r: r.home.country.code if r.row["person_id"] else "",
+    "actg": lambda _, r: _line_feed(r.home.country, "DE"),
+    "atms": lambda _, r: r.home.line3,
     "apad": lambda _, r: r.home.line1,
     "apa2": lambda _, r: r.home.line2,
     "apa3": lambda _, r: r.home.line3,
@@ -161,6 +185,13 @@ _DOCUMENT: dict[str, Getter] = {
     "ltim": lambda merge, _: merge.now.strftime("%H:%M:%S"),
     "lang": lambda merge, _: merge.language.name,
     "lanc": lambda merge, _: merge.language.code,
+    "lani": lambda merge, _: merge.language.code[:2],
+    "btod": lambda merge, _: merge.now.astimezone(UTC).strftime("%Y%m%d"),
+    "btot": lambda merge, _: merge.now.strftime("%H%M%S"),
+    "pltf": lambda _, __: "web",
+    "vern": lambda _, __: f"Batch Task Server {version('batchtask')}",
+    "ver#": lambda _, __: version("batchtask"),
+    "iocn": lambda merge, _: merge.sender.values.get("onam", ""),
     "lanx": lambda merge, _: merge.language.crm_code,
     "ocnr": lambda merge, _: merge.own_country.name,
     "ocid": lambda merge, _: merge.own_country.code,
@@ -169,6 +200,8 @@ _DOCUMENT: dict[str, Getter] = {
 #: Texts of the task's parameters that may hold variables themselves.
 _TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
 _LETTER_NUMBER = "snum"
+#: Documented, but of an installation of the original, or not of letters: they print nothing.
+_BLANK = frozenset({"ser#", "ptha", "pthi", "pthp", "uctx", "feat", "clie", "aspr"})
 _GETTERS = _COMPANY | _PERSON | _DOCUMENT
 
 
@@ -177,10 +210,13 @@ class Variables:
 
     def __init__(self, merge: Merge, names: Iterable[str] = ()) -> None:
         self._merge = merge
-        self._texts = {name: str(getattr(merge.parameters, field)) for name, field in _TEXTS.items()}
+        self._texts = {
+            name: str(getattr(merge.parameters, field)) or merge.records.get(name, "")
+            for name, field in _TEXTS.items()
+        }
         inner = {found for text in self._texts.values() for found in _IN_TEXT.findall(text) if is_variable(found)}
         self._names = set(names) | inner - set(_TEXTS)
-        self.lookups = {name for name in self._names if is_lookup(name)}
+        self.lookups = {name for name in self._names if is_lookup(name)} | needed_for(self._names)
 
     def of(self, recipient: Recipient, number: int) -> dict[str, str]:
         """Return the values of the variables in use, for the letter of this number (from 1)."""
@@ -194,11 +230,21 @@ class Variables:
         if getter := _GETTERS.get(name):
             return getter(self._merge, recipient)
         if name in self.lookups:
-            found = recipient.row[name]
-            return self._merge.language.number(found) if isinstance(found, float) else _plain(found)
+            return self._looked_up(name, recipient)
+        if name in DERIVED:
+            base, derive = DERIVED[name]
+            return derive(_plain(recipient.row[base]), _plain(recipient.row[DIAL_PREFIX]))
         if name == _LETTER_NUMBER:
             return str(number)
+        if name in self._merge.records:
+            return self._merge.records[name]
         return self._merge.sender.values.get(name, "")
+
+    def _looked_up(self, name: str, recipient: Recipient) -> str:
+        found = recipient.row[name]
+        if user_field(name):
+            return self._merge.user_fields.text(name, found, self._merge.language)
+        return _plain(found)
 
     def _addresses(self, recipient: Recipient) -> Iterator[tuple[str, str]]:
         names = [name for name in self._names if name in _LINES or name == ADDRESS_BLOCK]
@@ -221,12 +267,25 @@ class Variables:
         return getter(self._merge, recipient) if getter else None
 
 
+_NAMES = (
+    _GETTERS,
+    _LINES,
+    _TEXTS,
+    DERIVED,
+    SENDER_VARIABLES,
+    USER_VARIABLES,
+    {_LETTER_NUMBER, ADDRESS_BLOCK},
+    _BLANK,
+)
+
+
 def is_variable(name: str) -> bool:
-    return name in _GETTERS or name in _LINES or name in _TEXTS or name in SENDER_VARIABLES or _is_other(name)
-
-
-def _is_other(name: str) -> bool:
-    return name in {_LETTER_NUMBER, ADDRESS_BLOCK} or is_lookup(name)
+    return (
+        any(name in names for names in _NAMES)
+        or is_lookup(name)
+        or is_record_variable(name)
+        or bool(user_field(name))
+    )
 
 
 def unknown_in(pattern: str) -> list[str]:
