@@ -6,13 +6,16 @@ be allowed to create databases); `BATCHTASK_TEST_SERVICES=containers` takes them
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import secrets
+import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -118,6 +121,15 @@ def system(amqp_url: str, database_url: str, tmp_path: Path) -> Iterator[System]
     """A virtual host and a database of the test's own, to start processes on."""
     with running_system(amqp_url, database_url, tmp_path) as system:
         yield system
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    """One event loop for the module, and a fork server that finds the test tasks when it looks for all there are."""
+    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        yield runner
+    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -1,22 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from batchtask.database import make_engine
-from batchtask.local import RabbitMQ, broker_installation
+from batchtask.local import RabbitMQ, SourceFailed, broker_installation
+from batchtask.local.dovecot import Dovecot, MailInstallation, mail_installation
 from batchtask.store import EventStore
 from tests.children import SETTINGS, closed
 from tests.conftest import ENVIRON
+from tests.inbox_support import KARI, PASSWORD
 from worker.children.pool import ChildPool
 
 
@@ -32,15 +31,6 @@ def engine(databases: Callable[[], AbstractContextManager[str]]) -> Iterator[Eng
 @pytest.fixture(scope="module")
 def store(engine: Engine) -> EventStore:
     return EventStore(engine)
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[asyncio.Runner]:
-    """One event loop for the module, and a fork server that finds the test tasks when it looks for all there are."""
-    with pytest.MonkeyPatch.context() as patch, asyncio.Runner() as runner:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        yield runner
-    forkserver._forkserver._stop()  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +51,22 @@ def own_broker() -> Iterator[RabbitMQ]:
         broker.start()
         yield broker
         broker.stop()
+
+
+@pytest.fixture(scope="session")
+def mail_programs(tmp_path_factory: pytest.TempPathFactory) -> MailInstallation:
+    try:
+        return mail_installation(tmp_path_factory.mktemp("dovecot"), ENVIRON, lambda _: None)
+    except SourceFailed as failure:
+        pytest.skip(f"NO MAIL SERVER, so fetching mail is NOT TESTED: {failure}")
+
+
+@pytest.fixture
+def mail_server(
+    mail_programs: MailInstallation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Dovecot]:
+    """A mail server with an empty mailbox, whose authority is trusted."""
+    server = Dovecot(installation=mail_programs, directory=tmp_path / "mail", passwords={KARI: PASSWORD})
+    monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
+    with server:
+        yield server
