@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text, update
 
 from batchtask.crm7 import allocate_ids, udeffield
 from batchtask.identifiers import new_task_id
@@ -63,7 +64,7 @@ class Udefs:
     def add(self, label: str, kind: FieldType, **columns: object) -> None:
         with self.engine.begin() as connection:
             draft = open_draft(connection, self.owner, BY)
-            place = select(func.max(udeffield.c.taborder) + 1).scalar_subquery()
+            place = select(func.coalesce(func.max(udeffield.c.taborder), 0) + 1).scalar_subquery()
             row = {"fieldlabel": label, "fieldtype": kind, "columnid": 0, "taborder": place, "version": draft}
             self._insert(connection, row | columns)
 
@@ -154,6 +155,21 @@ class Udefs:
         needed = {column.name: _blank(column) for column in records.c if not column.nullable}
         own = {_key(records).name: number, "userdef_id": small, "userdef2_id": large}
         connection.execute(insert(records).values(**{**needed, **own}))
+
+
+def waiting(engine: Engine) -> bool:
+    """Whether a session of this database waits for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    with engine.connect() as connection:
+        return bool(connection.execute(text(query)).scalar_one())
+
+
+@contextmanager
+def holding(engine: Engine, statement: str) -> Iterator[None]:
+    """A session that executes a statement, and commits at the end of the block."""
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+        yield
 
 
 def publishing(database_url: str, context_folder: Any, **options: Any) -> FakeContext:

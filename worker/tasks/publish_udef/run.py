@@ -120,7 +120,7 @@ class _Publishing:
         self._context.check_cancelled()
         self._context.progress(15, "Setting aside values that go")
         set_aside = values.set_aside(self._context.task_id)
-        self._move(values, sum(expected.values()))
+        self._move(values)
         self._require_all(expected, values.count_now())
         self._context.progress(95, f"Making version {versions.draft} live")
         self._write_definitions(layout)
@@ -167,8 +167,8 @@ class _Publishing:
         names = ", ".join(table.fullname for table in tables)
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         while names and not self._locked(names):
+            self._context.progress(2, f"Waiting for whoever is saving values of {self._owner.label}")
             self._context.check_cancelled()
-            self._context.progress(2, f"Waiting for users who are saving a {self._owner.label}")
             if time.monotonic() > give_up_at:
                 raise TaskFailure(
                     f"Somebody has been saving values of {self._owner.label} for {PATIENCE_SECONDS:.0f} s: "
@@ -213,11 +213,13 @@ class _Publishing:
             "misfits set-aside."
         )
 
-    def _move(self, values: Values, count: int) -> None:
-        self._context.progress(25, f"Moving {_number(count)} values")
+    def _move(self, values: Values) -> None:
+        count = values.count_changing()
+        told = f"Moving the values of {count} field{'s' * (count != 1)}"
+        self._context.progress(25, told)
         for share in values.move():
             self._context.check_cancelled()
-            self._context.progress(25 + 65 * share, f"Moving {_number(count)} values")
+            self._context.progress(25 + 65 * share, told)
 
     def _require_all(self, expected: dict[int, int], found: dict[int, int]) -> None:
         """Compare the counts of before and after: publishing that lost a value must not be committed."""

@@ -90,6 +90,10 @@ class Values:
         """Fields of which some values may not fit."""
         return [kept.placed for kept in self._kept if kept.may_not_fit]
 
+    def count_changing(self) -> int:
+        """Count the fields whose values are written anew."""
+        return sum(kept.changes for kept in self._kept)
+
     def count_before(self) -> dict[int, int]:
         """Count what each kept field will hold, by the field's id."""
         return self._count({kept.placed.field.id: (kept.source, kept.value) for kept in self._kept})
