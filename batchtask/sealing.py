@@ -12,6 +12,7 @@ from batchtask.errors import SecretUnreadable, SettingsError
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
+    from sqlalchemy import Engine
 
 
 class Sealer:
@@ -43,8 +44,17 @@ class Sealer:
 
         try:
             return self._fernet().decrypt(sealed.encode()).decode()
-        except InvalidToken as error:
+        except (InvalidToken, UnicodeError) as error:
             raise SecretUnreadable from error
+
+    def reseal(self, sealed: str) -> str:
+        """Seal with the first key what any of them opens.
+
+        Raises:
+            SecretUnreadable: None of them does.
+            SettingsError: No key is set, or it is none.
+        """
+        return self.seal(self.open(sealed))
 
     def _fernet(self) -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
@@ -55,3 +65,29 @@ class Sealer:
             return MultiFernet([Fernet(key) for key in self._keys])
         except ValueError as error:
             raise SettingsError([f"BATCHTASK_SECRET_KEYS holds what is no key ({error})"]) from error
+
+
+def seal_anew(engine: Engine, sealer: Sealer) -> tuple[int, list[int]]:
+    """Seal all passwords of `crm7.service_auth` with the first key; all or none are written.
+
+    Returns:
+        How many there are, and the ids of rows that no key opens, which are left as they are.
+    """
+    from sqlalchemy import func, select, update  # noqa: PLC0415 - who only seals needs no database
+
+    from batchtask.crm7 import service_auth  # noqa: PLC0415
+
+    table, done, unreadable = service_auth.c, 0, []
+    stored = select(table.service_auth_id, table.password).where(table.password != "").with_for_update()
+    with engine.begin() as connection:
+        for row in connection.execute(stored.order_by(table.service_auth_id)).all():
+            try:
+                password = sealer.reseal(row.password)
+            except SecretUnreadable:
+                unreadable.append(row.service_auth_id)
+                continue
+            where = table.service_auth_id == row.service_auth_id
+            values = {"password": password, "updated": func.now(), "updatedcount": (table.updatedcount + 1) % 65536}
+            connection.execute(update(service_auth).where(where).values(values))
+            done += 1
+    return done, unreadable

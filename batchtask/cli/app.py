@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from batchtask.cli import care, checks, dead, parts, schedules, tasks
+from batchtask.cli import care, checks, dead, parts, schedules, secrets, tasks
 from batchtask.cli.exits import Exit
 from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound
 
@@ -35,6 +35,7 @@ app.command(rich_help_panel=CARE)(checks.topology)
 app.command(rich_help_panel=CARE)(care.reconcile)
 app.command(rich_help_panel=CARE)(care.prune)
 app.add_typer(dead.commands, rich_help_panel=CARE)
+app.add_typer(secrets.commands, rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(checks.rebuild)
 
 
