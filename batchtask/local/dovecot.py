@@ -7,6 +7,7 @@ https://doc.dovecot.org/2.3/configuration_manual/
 from __future__ import annotations
 
 import grp
+import itertools
 import os
 import pwd
 import re
@@ -14,7 +15,8 @@ import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -195,6 +197,7 @@ class Dovecot:
     more: str = ""
     port: int = field(default_factory=free_port)  #: STARTTLS
     imaps_port: int = field(default_factory=free_port)  #: TLS from the start
+    _numbers: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
     _server: ServerProcess = field(init=False, repr=False)
     _account: Account | None = field(init=False, repr=False)
 
@@ -247,7 +250,8 @@ class Dovecot:
         for name in ("cur", "new", "tmp"):
             (maildir / name).mkdir(parents=True, exist_ok=True)
         for octets, came_at in messages:
-            path = maildir / "cur" / f"{secrets.token_hex(12)}.batchtask:2,{flags}"
+            # Messages get their numbers in the order of these names.
+            path = maildir / "cur" / f"{time.time_ns()}.{next(self._numbers):06}.batchtask:2,{flags}"
             path.write_bytes(octets)
             os.utime(path, (came_at.timestamp(), came_at.timestamp()))
         self._own(self.directory / "mail" / user)

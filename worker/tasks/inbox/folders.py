@@ -26,6 +26,8 @@ _VIEWS = {"all", "flagged", "important"}
 INBOX = "INBOX"
 LONGEST_NAME = 255
 
+_INSERT = insert(crm7.email_folder).values(registered=func.now(), updated=func.now())
+
 
 @dataclass(frozen=True, kw_only=True)
 class Folder:
@@ -63,7 +65,7 @@ def refresh_folders(connection: Connection, account_id: int, listed: Sequence[Li
     ids |= dict(zip(new, allocate_ids(connection, crm7.email_folder, len(new)) if new else (), strict=True))
     values = {name: _values(account_id, name, by_name, ids) for name in by_name}
     if new:
-        connection.execute(insert(crm7.email_folder), [_new(ids[name], values[name], user) for name in new])
+        connection.execute(_INSERT, [_new(ids[name], values[name], user) for name in new])
     for name in by_name.keys() & rows.keys():
         _update(connection, rows[name], values[name], user)
     folders = [
@@ -133,7 +135,7 @@ def _bits(name: str, one: Listed) -> int:
 
 def _new(folder_id: int, values: dict[str, Any], user: int) -> dict[str, Any]:
     audit = {"registered_associate_id": user, "updated_associate_id": user, "updatedcount": 0}
-    return {"email_folder_id": folder_id, **values, **audit, "registered": func.now(), "updated": func.now()}
+    return {"email_folder_id": folder_id, **values, **audit}
 
 
 def _update(connection: Connection, row: Any, values: dict[str, Any], user: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, bindparam, cast, insert, text
+from sqlalchemy import Connection, DateTime, bindparam, cast, func, insert, text
 
 from batchtask import crm7
 from batchtask.crm7 import allocate_ids
@@ -67,6 +67,8 @@ _COUNT_MISSING = text("SELECT count(*) FROM crm7.email_item WHERE account_id = :
 # Times are on the wall clock of the database, which the session knows.
 _INSERT = insert(crm7.email_item).values(
     sent_at=cast(bindparam("sent", type_=DateTime(timezone=True)), DateTime),
+    registered=func.now(),
+    updated=func.now(),
     received_at=cast(bindparam("received", type_=DateTime(timezone=True)), DateTime),
 )
 
@@ -157,7 +159,8 @@ def add(connection: Connection, account_id: int, folder_id: int, messages: Seque
         return 0
     writers = find_writers(connection, (message.headers.sender_address for message in new))
     item_ids = allocate_ids(connection, crm7.email_item, len(new))
-    common = {"account_id": account_id, "email_folder_id": folder_id, **_audit(connection, user)}
+    audit = {"registered_associate_id": user, "updated_associate_id": user, "updatedcount": 0}
+    common = {"account_id": account_id, "email_folder_id": folder_id, **audit}
     rows = [
         {"email_item_id": item_id, **common, **_values(message, writers)}
         for item_id, message in zip(item_ids, new, strict=True)
@@ -165,17 +168,6 @@ def add(connection: Connection, account_id: int, folder_id: int, messages: Seque
     connection.execute(_INSERT, rows)
     _attach(connection, dict(zip(item_ids, new, strict=True)))
     return len(new)
-
-
-def _audit(connection: Connection, user: int) -> dict[str, Any]:
-    now = connection.execute(text("SELECT now()")).scalar_one()
-    return {
-        "registered": now,
-        "updated": now,
-        "registered_associate_id": user,
-        "updated_associate_id": user,
-        "updatedcount": 0,
-    }
 
 
 def _values(message: Message, writers: Mapping[str, Writer]) -> dict[str, Any]:

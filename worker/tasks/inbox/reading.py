@@ -24,8 +24,8 @@ MOST_TEXT_BYTES = 256 * 1024
 MOST_FETCHED_BYTES = 4 * 1024 * 1024
 LARGEST_SIZE = 2**31 - 1
 
-#: Bits of `email_item.flags`.
-FLAGS = {"seen": 1, "deleted": 2, "recent": 4, "flagged": 8, "draft": 16, "answered": 32}
+#: Bits of `email_item.flags`. Its 4, "recent", is true for one session of one program only, and so not kept.
+FLAGS = {"seen": 1, "deleted": 2, "flagged": 8, "draft": 16, "answered": 32}
 
 _HEADER = b"BODY.PEEK[HEADER.FIELDS (%b)]<0.%d>" % (WANTED, MOST_BYTES)
 #: From everything to next to nothing: a server may trip over one item of one message.
