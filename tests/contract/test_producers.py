@@ -190,7 +190,9 @@ def test_a_submission_says_whether_the_task_may_be_cancelled(producer: Submitter
 
 
 @pytest.mark.parametrize(
-    "fields", [{"start_at": datetime.now(UTC) + timedelta(hours=1)}, {"delay_seconds": 3600}], ids=str
+    "fields",
+    [{"start_at": datetime.now(UTC) + timedelta(hours=1)}, {"delay_seconds": 3600}],
+    ids=["start", "delay"],
 )
 def test_a_task_for_later_reaches_the_projections_only(
     fields: dict[str, Any], producer: Submitter, amqp_url: str
@@ -206,7 +208,9 @@ def test_a_task_for_later_reaches_the_projections_only(
 
 
 @pytest.mark.parametrize(
-    "fields", [{"start_at": datetime.now(UTC) - timedelta(seconds=1)}, {"delay_seconds": 0}, {}], ids=str
+    "fields",
+    [{"start_at": datetime.now(UTC) - timedelta(seconds=1)}, {"delay_seconds": 0}, {}],
+    ids=["start", "delay", "neither"],
 )
 def test_a_task_whose_time_has_come_already_is_submitted_like_any_other(
     fields: dict[str, Any], producer: Submitter, amqp_url: str

@@ -377,7 +377,7 @@ def test_a_checkpoint_is_saved_although_the_connections_were_cut(attempt: Attemp
         {"object": object()},
         [1, 2],
     ],
-    ids=str,
+    ids=["time", "tuple", "set", "number as key", "not a number", "nul", "object", "list"],
 )
 def test_what_json_would_change_is_refused(attempt: Attempt, data: Any) -> None:
     with pytest.raises(ValueError, match="A checkpoint holds text without NUL characters"):
