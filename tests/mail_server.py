@@ -34,6 +34,7 @@ class MailServer:
         self.accepted: Callable[[int], None] = lambda count: None  #: called before the answer to a mail
         self.logins: list[tuple[str, str]] = []
         self.encrypted: list[bool] = []  #: of each mail's connection
+        self.wants_login = False
         self.port = 0
 
     async def handle_MAIL(  # noqa: N802 - names are aiosmtpd's
@@ -41,6 +42,8 @@ class MailServer:
     ) -> str:
         if self.at_sender:
             return self.at_sender
+        if self.wants_login and not session.authenticated:
+            return "530 5.7.0 authentication required"
         envelope.mail_from = address
         envelope.smtp_utf8 = "SMTPUTF8" in options
         return "250 OK"
@@ -62,7 +65,7 @@ class MailServer:
         [recipient] = envelope.rcpt_tos
         answer = self.at_end[recipient].popleft() if self.at_end[recipient] else "250 taken"
         if answer == HANG_UP or answer.startswith("250"):
-            self._keep(recipient, envelope, session)
+            self._keep(recipient, envelope, server)
             self.accepted(len(self.messages))
         if answer == HANG_UP:
             self._hang_up(server)
@@ -73,16 +76,17 @@ class MailServer:
     ) -> AuthResult:
         assert isinstance(login, LoginPassword)
         self.logins.append((login.login.decode(), login.password.decode()))
-        return AuthResult(success=login.password == b"secret", handled=True)
+        return AuthResult(success=login.password == b"secret", handled=False)
 
-    def _keep(self, recipient: str, envelope: Envelope, session: Session) -> None:
+    def _keep(self, recipient: str, envelope: Envelope, server: SMTP) -> None:
         content = envelope.original_content or b""
         self.raw.append(content)
         message = message_from_bytes(content, policy=default)
         assert isinstance(message, EmailMessage)
         self.recipients.append(recipient)
         self.messages.append(message)
-        self.encrypted.append(session.ssl is not None)
+        assert server.transport is not None
+        self.encrypted.append(server.transport.get_extra_info("ssl_object") is not None)
 
     def _hang_up(self, server: SMTP) -> None:
         assert server.transport is not None
@@ -103,6 +107,7 @@ def running_mail_server(
     """
     mails = MailServer()
     mails.port = port or free_port()
+    mails.wants_login = login
     context = None
     if certificate is not None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -114,8 +119,7 @@ def running_mail_server(
         ssl_context=context if tls == "tls" else None,
         tls_context=context if tls == "starttls" else None,
         authenticator=mails.authenticate if login else None,
-        auth_required=login,
-        auth_require_tls=False,
+        auth_require_tls=not login,
         enable_SMTPUTF8=True,
     )
     controller.start()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from batchtask.definitions import TaskContext, TaskFailure
-from batchtask.errors import SecretUnreadable
+from batchtask.errors import SecretUnreadable, SettingsError
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.by_email.mail_addresses import MailAddress, read_address
 
@@ -78,3 +78,5 @@ def _password(context: TaskContext, row: Any, address: MailAddress) -> str:
         return context.sealer.open(row["password"])
     except SecretUnreadable as error:
         raise TaskFailure(f"The password of the mail account {address} cannot be read: enter it anew.") from error
+    except SettingsError as error:
+        raise TaskFailure("The server cannot read passwords: its administrator has to set up a key.") from error
