@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 import zipfile
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from batchtask.definitions import TaskFailure
-from tests.mail_merge_support import W, field_runs, merge, paragraph, write_template
-from worker.tasks.mail_merge.template import Layout
+from tests.mail_merge_support import W, field_runs, merge, paragraph, text_of, write_template
+from worker.tasks.mail_merge.template import Layout, compile_template
+from worker.tasks.mail_merge.variables_in_text import Rules
 
 IN_ONE_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
 
@@ -144,12 +146,84 @@ def test_a_field_that_is_not_ours_stays(tmp_path: Path) -> None:
     assert values("fldChar", "fldCharType", merged.document) == ["begin", "separate", "end"]
 
 
-def test_a_field_that_chooses_by_recipient_is_refused(tmp_path: Path) -> None:
-    inner = field_runs("MERGEFIELD name")
-    begin = '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> IF </w:instrText></w:r>'
-    end = '<w:r><w:fldChar w:fldCharType="end"/></w:r>'
-    with pytest.raises(TaskFailure, match="Word field IF"):
-        merge(write_template(tmp_path, f"<w:p>{begin}{inner}{end}</w:p>"), [{}])
+def nested(*parts: str, shown: str = "x") -> str:
+    """A complex field with others in its instruction; a part that is no markup is its own text."""
+    character = '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'
+    inside = "".join(
+        part
+        if part.startswith("<w:r>")
+        else f"<w:r><w:instrText xml:space='preserve'>{escape(part)}</w:instrText></w:r>"
+        for part in parts
+    )
+    return (
+        character.format("begin")
+        + inside
+        + character.format("separate")
+        + f"<w:r><w:t>{shown}</w:t></w:r>"
+        + (character.format("end"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        (' = "Oslo"', True),
+        (' <> "Oslo"', False),
+        ('="Oslo"', True),
+        (' = "oslo"', False),
+        (' = "O*o"', True),
+        (' = "O?o"', False),
+        (" = “Oslo”", True),
+        (' > "Bergen"', True),
+    ],
+)
+def test_if_chooses_between_two_texts(tmp_path: Path, condition: str, holds: bool) -> None:
+    field = nested(
+        "IF ", field_runs("MERGEFIELD name"), f'{condition} "yes, ', field_runs("MERGEFIELD attn"), '" "no"'
+    )
+    merged = merge(write_template(tmp_path, f"<w:p>{field}</w:p>"), [{"name": "Oslo", "attn": "Kari"}])
+    assert merged.paragraphs == ["yes, Kari" if holds else "no"]
+    assert not list(merged.document.iter(f"{{{W}}}fldChar"))
+
+
+@pytest.mark.parametrize(("value", "expected"), [("9", "few"), ("10", "many"), ("1,5", "few"), ("", "few")])
+def test_if_compares_numbers_as_numbers(tmp_path: Path, value: str, expected: str) -> None:
+    field = nested('IF "{numb}" >= 10 "many" "few" \\* MERGEFORMAT')
+    merged = merge(write_template(tmp_path, f"<w:p>{field}</w:p>"), [{"numb": value}])
+    assert merged.paragraphs == [expected]
+
+
+def test_a_paragraph_whose_if_prints_nothing_is_left_out(tmp_path: Path) -> None:
+    field = nested("IF ", field_runs("MERGEFIELD name"), ' = "A" "text" ""')
+    template = write_template(tmp_path, f"<w:p>{field}</w:p>" + paragraph("end"))
+    assert merge(template, [{"name": "A"}, {"name": "B"}]).paragraphs == ["text", "end", "end"]
+
+
+def test_skipif_leaves_a_recipient_out(tmp_path: Path) -> None:
+    field = nested("SKIPIF ", field_runs("MERGEFIELD numb"), ' = "7"')
+    template = write_template(tmp_path, f"<w:p>{field}</w:p>" + paragraph("{name}"))
+    compiled = compile_template(template, Rules(known={"name", "numb"}), Layout())
+    assert [compiled.skips({"numb": number, "name": "A"}) for number in ("7", "8")] == [True, False]
+    assert merge(template, [{"name": "A"}]).paragraphs == ["", "A"]
+
+
+@pytest.mark.parametrize(
+    ("runs", "sentence"),
+    [
+        (nested("IF ", field_runs("MERGEFIELD name")), "IF in a form that is not understood"),
+        (
+            '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText> IF "a" </w:instrText></w:r>',
+            "one paragraph",
+        ),
+        (field_runs("NEXT"), "print labels instead"),
+        (nested("NEXTIF ", field_runs("MERGEFIELD name"), ' = "a"'), "print labels instead"),
+        (field_runs('GREETINGLINE \\f "x"'), r"write \{salu\} instead"),
+        (nested("IF ", field_runs("MERGEFIELD nmae"), ' = "a" "b" "c"'), "«nmae»"),
+    ],
+)
+def test_a_field_that_cannot_be_done_is_refused_and_says_what_to_do(tmp_path: Path, runs: str, sentence: str) -> None:
+    with pytest.raises(TaskFailure, match=sentence):
+        merge(write_template(tmp_path, f"<w:p>{runs}</w:p>"), [{}])
 
 
 def test_all_unknown_variables_are_named_at_once(tmp_path: Path) -> None:
@@ -268,10 +342,38 @@ def test_the_data_source_of_words_own_merge_is_forgotten(tmp_path: Path) -> None
     assert b"mailMerge" not in merged.parts["word/settings.xml"]
 
 
-def test_a_footnote_is_refused(tmp_path: Path) -> None:
-    template = write_template(tmp_path, '<w:p><w:r><w:footnoteReference w:id="2"/></w:r></w:p>')
-    with pytest.raises(TaskFailure, match="footnote"):
-        merge(template, [{}])
+NOTES = (
+    '<w:footnote w:type="separator" w:id="-1"><w:p/></w:footnote>'
+    '<w:footnote w:id="2"><w:p><w:r><w:footnoteRef/></w:r><w:r><w:t>on {name}</w:t></w:r></w:p></w:footnote>'
+    '<w:footnote w:id="7"><w:p><w:r><w:t>of nobody</w:t></w:r></w:p></w:footnote>'
+)
+REFERENCE = '<w:p><w:r><w:t>{name}</w:t></w:r><w:r><w:footnoteReference w:id="2"/></w:r></w:p>'
+
+
+def test_every_letter_brings_its_footnotes_and_counts_them_from_one(tmp_path: Path) -> None:
+    template = write_template(tmp_path, REFERENCE, footnotes=NOTES)
+    merged = merge(template, [{"name": "A"}, {"name": "B"}])
+    notes = etree.fromstring(merged.parts["word/footnotes.xml"])
+    texts = {note.get(f"{{{W}}}id"): text_of(note) for note in notes}
+    referred = values("footnoteReference", "id", merged.document)
+    assert [texts[number] for number in referred] == ["on A", "on B"]
+    assert sorted(texts.values()) == ["", "on A", "on B"]
+    assert values("numRestart", "val", merged.document) == ["eachSect"] * 4  # foot- and endnotes of two letters
+
+
+def test_footnotes_of_a_pdf_have_their_numbers_written_out(tmp_path: Path) -> None:
+    """LibreOffice counts them through the whole document."""
+    template = write_template(tmp_path, REFERENCE, footnotes=NOTES)
+    merged = merge(template, [{"name": "A"}, {"name": "B"}], layout=Layout(for_libreoffice=True))
+    assert merged.paragraphs == ["A1", "B1"]
+    assert b"footnoteRef/" not in merged.parts["word/footnotes.xml"]
+
+
+def test_endnotes_in_one_pdf_are_refused(tmp_path: Path) -> None:
+    body = '<w:p><w:r><w:endnoteReference w:id="2"/></w:r></w:p>'
+    template = write_template(tmp_path, body, endnotes='<w:endnote w:id="2"><w:p/></w:endnote>')
+    with pytest.raises(TaskFailure, match="use separate_files"):
+        merge(template, [{}], layout=Layout(for_libreoffice=True))
 
 
 def test_a_missing_template_is_named(tmp_path: Path) -> None:

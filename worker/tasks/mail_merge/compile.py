@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
-from worker.tasks.mail_merge.fields import MergeField
-from worker.tasks.mail_merge.pieces import Lines, Optional, Piece, RightToLeft, Slot, Text, text_names
+from worker.tasks.mail_merge.pieces import Lines, Optional, Piece, RightToLeft, Slot, TextSlot, texts_in
 from worker.tasks.mail_merge.variables_in_text import Found, drop_empty_runs
 from worker.tasks.mail_merge.wordml import Element, W, serialise, w
 
@@ -51,12 +50,11 @@ def mark_texts(root: Element, found: Found, marks: Marks, *, drop_blank_lines: b
     if drop_blank_lines:
         for paragraph in _paragraphs_of(found):
             _mark_optional(paragraph, places)
-    for place, variable in found.texts:
-        _mark_text(place, variable, prefix, marks)
+    for place, text in found.texts:
+        _mark_text(place, replace(text, prefix=prefix), marks)
 
 
-def _mark_text(place: Element, variable: MergeField, prefix: str, marks: Marks) -> None:
-    text = Text(name=variable.name, prefix=prefix, case=variable.case, before=variable.before, after=variable.after)
+def _mark_text(place: Element, text: TextSlot, marks: Marks) -> None:
     place.append(marks.content(text))
     run = place.getparent()
     if run is not None:
@@ -196,7 +194,7 @@ class _Assembly:
                 self._stack.append([])
             case "close":
                 pieces = self._stack.pop()
-                self._add(Optional(names=frozenset(text_names(pieces)), pieces=pieces))
+                self._add(Optional(texts=tuple(texts_in(pieces)), pieces=pieces))
             case "separator":
                 self._lines.append(self._stack.pop())
                 self._stack.append([])

@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     section_at: int = 0  #: where its section's properties begin, which the last letter has elsewhere
     section_bytes: int = 0
     headers: tuple[HeaderPart, ...] = ()
+    notes: tuple[bytes, ...] = ()  #: its footnotes and endnotes, for each part that the template has for them
     text: str = ""  #: of the recipient's label, or the name of its file
     pdf: bytes = b""  #: that was made of a letter earlier in the draft
 

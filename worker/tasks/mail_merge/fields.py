@@ -1,11 +1,12 @@
-"""Word's own merge fields, turned into the same markers as `{name}` variables before a template is compiled."""
+"""Word's own merge fields, turned into the same texts as `{name}` variables before a template is compiled."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from worker.tasks.mail_merge.conditions import Condition, NotReadable, read_choice, read_condition
+from worker.tasks.mail_merge.pieces import Text, TextSlot
 from worker.tasks.mail_merge.wordml import Element, new_text, own_descendants, remove, w
 
 #: What Word's address list calls a column, and the variable that holds it.
@@ -20,26 +21,27 @@ ALIASES = {
 
 _TOKENS = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _CASES = {"upper": "upper", "lower": "lower", "firstcap": "first", "caps": "caps"}
-_MERGE_FIELDS = {"MERGEFIELD", "MERGEREC", "MERGESEQ", "ADDRESSBLOCK", "NEXT"}
-#: They choose by a recipient's value, which a merge without Word cannot do for them.
-_CONDITIONS = {"IF", "NEXTIF", "SKIPIF", "GREETINGLINE"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class MergeField:
-    """A field's instruction, read."""
-
-    name: str  #: the variable, "" when it only steers the merge
-    case: str = ""
-    before: str = ""
-    after: str = ""
+_MERGE_FIELDS = {"MERGEFIELD", "MERGEREC", "MERGESEQ", "ADDRESSBLOCK"}
+_CONDITIONS = {"IF", "SKIPIF"}
+#: What cannot be done, and what to do instead.
+_REFUSED = {
+    "NEXT": "the Word field NEXT (several recipients on a page: print labels instead)",
+    "NEXTIF": "the Word field NEXTIF (several recipients on a page: print labels instead)",
+    "GREETINGLINE": "the Word field GREETINGLINE (write {salu} instead)",
+}
+_UNREADABLE = (
+    "the Word field {} in a form that is not understood (use one paragraph, and quotation marks around texts)"
+)
+_CONTENTS = {w("instrText"): None, w("t"): None, w("br"): "\n", w("cr"): "\n", w("tab"): "\t"}
 
 
 @dataclass
-class Unsupported:
-    """What was found in a template that a merge cannot honour."""
+class Fields:
+    """What Word's fields of one part ask for."""
 
-    fields: list[str] = field(default_factory=list)
+    texts: list[tuple[TextSlot, Element]] = field(default_factory=list)  #: with the empty `w:t` of each
+    skips: list[Condition] = field(default_factory=list)  #: recipients for whom one holds get no letter
+    refused: set[str] = field(default_factory=set)  #: what a merge cannot honour
 
 
 @dataclass
@@ -47,31 +49,38 @@ class _OpenField:
     """A complex field while its runs are walked."""
 
     begin: Element
-    instruction: str = ""
+    instruction: list[str | Text] = field(default_factory=list)
     shown: list[Element] = field(default_factory=list)  #: runs between separator and end
     separated: bool = False
-    has_inner: bool = False
+    inner: list[tuple[TextSlot, Element]] = field(default_factory=list)
+
+    @property
+    def code(self) -> str:
+        """The instruction as far as it is text."""
+        return "".join(part for part in self.instruction if isinstance(part, str))
+
+    @property
+    def keyword(self) -> str:
+        return (self.code.split(maxsplit=1) or [""])[0].upper()
 
 
-def read_instruction(instruction: str) -> MergeField | None:
+def read_instruction(instruction: str) -> Text | None:
     """Read a field's instruction; None means the field is not ours (PAGE, DATE, REF ...)."""
     tokens = [quoted if quoted else plain for quoted, plain in _TOKENS.findall(instruction)]
     if not tokens or tokens[0].upper() not in _MERGE_FIELDS:
         return None
     match tokens[0].upper():
-        case "NEXT":
-            return MergeField(name="")
         case "MERGEREC" | "MERGESEQ":
-            return MergeField(name="snum")
+            return Text(name="snum")
         case "ADDRESSBLOCK":
-            return MergeField(name="fad*")
+            return Text(name="fad*")
     return _merge_field(tokens[1:])
 
 
-def _merge_field(tokens: list[str]) -> MergeField:
+def _merge_field(tokens: list[str]) -> Text:
     name = tokens[0] if tokens else ""
     switches = dict(zip(tokens[1::2], tokens[2::2], strict=False))
-    return MergeField(
+    return Text(
         name=ALIASES.get(name.lower(), name.lower()),
         case=_CASES.get(switches.get("\\*", "").lower(), ""),
         before=_unescape(switches.get("\\b", "")),
@@ -83,74 +92,98 @@ def _unescape(text: str) -> str:
     return re.sub(r"\\(.)", r"\1", text)
 
 
-def condition(instruction: str) -> str:
-    """Return the keyword if the field chooses between texts, else ""."""
-    keyword = instruction.split(maxsplit=1)[0].upper() if instruction.strip() else ""
-    return keyword if keyword in _CONDITIONS else ""
-
-
-def find_merge_fields(paragraph: Element, unsupported: Unsupported) -> Iterator[tuple[MergeField, Element]]:
-    """Replace each merge field of a paragraph by one empty `w:t` and yield it with what it asks for."""
+def find_fields(paragraph: Element, fields: Fields) -> None:
+    """Replace each field of a paragraph that asks for a text by one empty `w:t`, and note what it asks for."""
     for simple in list(own_descendants(paragraph, "fldSimple")):
-        instruction = simple.get(w("instr"), "")
-        _note_condition(instruction, unsupported)
-        if merge_field := read_instruction(instruction):
-            yield merge_field, _replace_simple(simple)
-    yield from _complex_fields(paragraph, unsupported)
+        _find_simple(simple, fields)
+    _find_complex(paragraph, fields)
 
 
-def _replace_simple(simple: Element) -> Element:
-    shown = list(simple.iter(w("r")))
-    run = shown[0] if shown else simple.makeelement(w("r"))
-    text = _only_text(run)
-    simple.addprevious(run)
+def _find_simple(simple: Element, fields: Fields) -> None:
+    run = next(simple.iter(w("r")), None)
+    read = _OpenField(begin=simple if run is None else run, instruction=[simple.get(w("instr"), "")])
+    text = _read_field(read, fields)
+    if text is None and read.keyword not in _CONDITIONS:
+        return
+    place = simple.makeelement(w("r")) if run is None else run
+    simple.addprevious(place)
     remove(simple)
-    return text
+    if text is None:
+        remove(place)
+    else:
+        fields.texts.append((text, _only_text(place)))
 
 
-def _complex_fields(paragraph: Element, unsupported: Unsupported) -> Iterator[tuple[MergeField, Element]]:
+def _find_complex(paragraph: Element, fields: Fields) -> None:
     open_fields: list[_OpenField] = []
     runs = list(own_descendants(paragraph, "r"))
     for run in runs:
         character = run.find(w("fldChar"))
         kind = character.get(w("fldCharType")) if character is not None else None
         if kind == "begin":
-            if open_fields:
-                open_fields[-1].has_inner = True
             open_fields.append(_OpenField(begin=run))
         elif not open_fields:
             continue
         elif kind == "separate":
             open_fields[-1].separated = True
         elif kind == "end":
-            closed = open_fields.pop()
-            _note_condition(closed.instruction, unsupported)
-            if not closed.has_inner and (merge_field := read_instruction(closed.instruction)):
-                yield merge_field, _replace_complex(closed, runs, run)
+            _close(open_fields, runs, run, fields)
         elif open_fields[-1].separated:
             open_fields[-1].shown.append(run)
         else:
-            open_fields[-1].instruction += "".join(code.text or "" for code in run.iter(w("instrText")))
+            open_fields[-1].instruction.append(_content(run))
+    for left_open in open_fields:
+        fields.texts.extend(left_open.inner)
+        if left_open.keyword in _CONDITIONS:
+            fields.refused.add(_UNREADABLE.format(left_open.keyword))
 
 
-def _replace_complex(closed: _OpenField, runs: list[Element], end: Element) -> Element:
-    """Keep one run: the first one shown, for it has the look the author gave the value."""
+def _content(run: Element) -> str:
+    return "".join(_CONTENTS[str(child.tag)] or child.text or "" for child in run if child.tag in _CONTENTS)
+
+
+def _close(open_fields: list[_OpenField], runs: list[Element], end: Element, fields: Fields) -> None:
+    closed = open_fields.pop()
+    outer = open_fields[-1].inner if open_fields else fields.texts
+    text = _read_field(closed, fields)
+    if text is None:
+        if closed.keyword == "SKIPIF":
+            _remove_runs(closed, runs, end, keep=None)
+        else:
+            outer.extend(closed.inner)
+        return
     kept = closed.shown[0] if closed.shown else closed.begin
+    _remove_runs(closed, runs, end, keep=kept)
+    outer.append((text, _only_text(kept)))
+    if open_fields and not open_fields[-1].separated and isinstance(text, Text):
+        open_fields[-1].instruction.append(text)
+
+
+def _read_field(closed: _OpenField, fields: Fields) -> TextSlot | None:
+    """Return what text a field asks for; None for a field that asks for none, or is not ours."""
+    if refused := _REFUSED.get(closed.keyword):
+        fields.refused.add(refused)
+    try:
+        if closed.keyword == "IF":
+            return read_choice(closed.instruction)
+        if closed.keyword == "SKIPIF":
+            fields.skips.append(read_condition(closed.instruction))
+    except NotReadable:
+        fields.refused.add(_UNREADABLE.format(closed.keyword))
+    return None if closed.inner else read_instruction(closed.code)
+
+
+def _remove_runs(closed: _OpenField, runs: list[Element], end: Element, *, keep: Element | None) -> None:
     for run in runs[runs.index(closed.begin) : runs.index(end) + 1]:
-        if run is not kept:
+        if run is not keep:
             remove(run)
-    return _only_text(kept)
 
 
 def _only_text(run: Element) -> Element:
+    """Empty a run but for its look, and return the new `w:t` in it."""
     for child in list(run):
         if child.tag != w("rPr"):
             run.remove(child)
     text = new_text("")
     run.append(text)
     return text
-
-
-def _note_condition(instruction: str, unsupported: Unsupported) -> None:
-    if keyword := condition(instruction):
-        unsupported.fields.append(keyword)

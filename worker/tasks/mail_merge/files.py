@@ -11,7 +11,7 @@ from pathlib import Path
 
 from batchtask.definitions import TaskContext
 from worker.tasks.mail_merge.drafts import Entry, HeaderPart
-from worker.tasks.mail_merge.letters import FAST, Values, render_letter, write_body
+from worker.tasks.mail_merge.letters import FAST, Values, render_letter, write_body, write_notes
 from worker.tasks.mail_merge.names import UniqueNames, safe_name
 from worker.tasks.mail_merge.package import Relationships
 from worker.tasks.mail_merge.pdf import convert
@@ -89,6 +89,7 @@ class SeparateFiles:
             with zipfile.ZipFile(file, "a", zipfile.ZIP_DEFLATED, compresslevel=FAST) as archive:
                 with archive.open(self._template.package.main, "w") as document:
                     write_body(document, self._template, [entry])
+                write_notes(archive, self._template, lambda: [entry])  # noqa: B023 - called at once
                 for part in entry.headers:
                     archive.writestr(self._own[part.header].part, part.data)
             yield entry, file.getvalue()
@@ -97,7 +98,8 @@ class SeparateFiles:
         package, same = self._template.package, Letter(index=0, values={})
         shared = {header.part: render(header.pieces, same) for header in self._template.headers if header.is_shared}
         parts = package.parts | shared | {"[Content_Types].xml": serialise(package.content_types)}
-        late = {package.main, *(header.part for header in self._own)}
+        notes = {notes.part for notes in self._template.notes}
+        late = {package.main, *notes, *(header.part for header in self._own)}
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             # Programs that guess a file's kind by its first entry look for this one.

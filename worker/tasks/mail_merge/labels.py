@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 
 import msgspec
@@ -31,6 +31,8 @@ class Labels:
     def __init__(self, connection: Connection, parameters: MailMerge) -> None:
         self._sheet = load_sheet(connection, parameters.label_layout_id)
         self._gone = parameters.skip_labels
+        if self._gone >= self._sheet.columns * self._sheet.rows:
+            raise TaskFailure("skip_labels leaves no label on the first sheet: give fewer, or 0 and a new sheet.")
         self.made_from = msgspec.json.encode(self._sheet)
         self.count = 0
 
@@ -45,16 +47,15 @@ class Labels:
         self.count += 1
 
     def write(self, context: TaskContext, work: Work, entries: Callable[[], Iterable[Entry]]) -> Path:
-        context.progress(self.share, "Printing the labels")
-        path = work.folder / "labels.pdf"
-        render_labels(self._sheet, self._labels(context, entries()), path)
-        return path
-
-    def _labels(self, context: TaskContext, entries: Iterable[Entry]) -> Iterator[Label]:
-        yield from [Label()] * self._gone
-        for entry in entries:
+        def tell(printed: int) -> None:
             context.check_cancelled()
-            yield Label(lines=entry.text.split("\n"))
+            percent = self.share + (100 - self.share) * printed / self.count
+            context.progress(percent, f"Printing label {printed} of {self.count}")
+
+        path = work.folder / "labels.pdf"
+        labels = (Label(lines=entry.text.split("\n")) for entry in entries())
+        render_labels(self._sheet, labels, path, tell, start=self._gone + 1)
+        return path
 
 
 def load_sheet(connection: Connection, layout_id: int) -> LabelSheet:

@@ -57,6 +57,7 @@ class Letters:
             self._write_fixed_parts(archive)
             with archive.open(self._package.main, "w", force_zip64=True) as document:
                 write_body(document, self._template, entries())
+            write_notes(archive, self._template, entries)
             for name, data in self._headers.parts(entries()):
                 archive.writestr(name, data)
             self._write_numbering(archive)
@@ -66,6 +67,7 @@ class Letters:
 
     def _write_fixed_parts(self, archive: zipfile.ZipFile) -> None:
         late = {self._package.main, relationships_name(self._package.main), self._package.find("numbering")}
+        late |= {notes.part for notes in self._template.notes}
         # Programs that guess a file's kind by its first entry look for this one.
         parts = self._package.parts | self._headers.shared()
         for name in sorted(parts, key=lambda name: name != "_rels/.rels"):
@@ -102,8 +104,20 @@ def render_letter(
         section_at=xml.rindex(section),  # in the last paragraph
         section_bytes=len(section),
         headers=headers,
+        notes=tuple(render(notes.letter, letter) for notes in template.notes),
         text=text,
     )
+
+
+def write_notes(archive: zipfile.ZipFile, template: Template, entries: Callable[[], Iterable[Entry]]) -> None:
+    """Write the parts that hold footnotes and endnotes."""
+    same = Letter(index=0, values={})
+    for place, notes in enumerate(template.notes):
+        with archive.open(notes.part, "w", force_zip64=True) as file:
+            file.write(render(notes.opening, same))
+            for entry in entries():
+                file.write(entry.notes[place])
+            file.write(render(notes.ends, same))
 
 
 def write_body(document: IO[bytes], template: Template, entries: Iterable[Entry]) -> None:

@@ -13,6 +13,7 @@ from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.archive import find_template
 from worker.tasks.mail_merge.drafts import Entry
 from worker.tasks.mail_merge.files import SeparateFiles
+from worker.tasks.mail_merge.labels import Labels
 from worker.tasks.mail_merge.letters import Letters, Values
 from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
 from worker.tasks.mail_merge.pdf import convert, require_converter
@@ -58,8 +59,6 @@ def make_output(context: TaskContext, connection: Connection, parameters: MailMe
         TaskFailure: It cannot be used, or PDF is wanted and LibreOffice is not there.
     """
     if parameters.output == "labels":
-        from worker.tasks.mail_merge.labels import Labels  # noqa: PLC0415
-
         return Labels(connection, parameters)
     converter = require_converter() if parameters.output == "pdf" else ""
     context.progress(0, "Reading the template")

@@ -7,7 +7,8 @@ are filled with a recipient's values; the other slots keep ids unique in a docum
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from xml.sax.saxutils import escape
@@ -41,21 +42,22 @@ def render(pieces: Iterable[Piece], letter: Letter) -> bytes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Text:
-    """The value of a variable inside a `w:t`; line breaks and tabs end the `w:t` and open another."""
+class TextSlot(ABC):
+    """Text inside a `w:t` that depends on the recipient; line breaks and tabs end the `w:t` and open another."""
 
-    name: str
-    prefix: str  #: of the WordprocessingML namespace in this part
-    case: str = ""  #: upper, lower, first, caps; "" leaves the value alone
-    before: str = ""  #: text to put before a value that is not empty
-    after: str = ""
+    prefix: str = "w"  #: of the WordprocessingML namespace in this part
+
+    @property
+    @abstractmethod
+    def names(self) -> frozenset[str]:
+        """Variables that it depends on."""
+
+    @abstractmethod
+    def of(self, values: Mapping[str, str]) -> str:
+        """Return the text for a recipient."""
 
     def render(self, letter: Letter) -> bytes:
-        return self.encode(self.text(letter))
-
-    def text(self, letter: Letter) -> str:
-        value = change_case(letter.values[self.name], self.case)
-        return f"{self.before}{value}{self.after}" if value else ""
+        return self.encode(self.of(letter.values))
 
     def encode(self, value: str) -> bytes:
         text = escape(_FORBIDDEN.sub("", _LINE_ENDS.sub("\n", value)))
@@ -69,13 +71,31 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Text(TextSlot):
+    """The value of a variable."""
+
+    name: str
+    case: str = ""  #: upper, lower, first, caps; "" leaves the value alone
+    before: str = ""  #: text to put before a value that is not empty
+    after: str = ""
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset({self.name})
+
+    def of(self, values: Mapping[str, str]) -> str:
+        value = change_case(values[self.name], self.case)
+        return f"{self.before}{value}{self.after}" if value else ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RightToLeft:
     """The run property that Word needs to set Arabic and Hebrew in reading order."""
 
-    text: Text
+    text: TextSlot
 
     def render(self, letter: Letter) -> bytes:
-        value = letter.values[self.text.name]
+        value = self.text.of(letter.values)
         if value.isascii() or not _RIGHT_TO_LEFT.search(value):
             return b""
         return f"<{self.text.prefix}:rtl/>".encode()
@@ -156,11 +176,11 @@ class SectionBreak:
 class Optional:
     """A paragraph of nothing but variables: it is left out when all of them are empty."""
 
-    names: frozenset[str]
+    texts: tuple[TextSlot, ...]
     pieces: list[Piece]
 
     def render(self, letter: Letter) -> bytes:
-        if any(letter.values[name].strip() for name in self.names):
+        if any(text.of(letter.values).strip() for text in self.texts):
             return render(self.pieces, letter)
         return b""
 
@@ -195,14 +215,18 @@ def change_case(value: str, case: str) -> str:
     return value
 
 
+def texts_in(pieces: Iterable[Piece]) -> Iterator[TextSlot]:
+    """Iterate over the texts that depend on the recipient."""
+    for piece in pieces:
+        if isinstance(piece, Optional | SectionBreak):
+            yield from texts_in(piece.pieces)
+        elif isinstance(piece, Lines):
+            for line in piece.lines:
+                yield from texts_in(line)
+        elif isinstance(piece, TextSlot):
+            yield piece
+
+
 def text_names(pieces: Iterable[Piece]) -> set[str]:
     """List the variables that these pieces show."""
-    names: set[str] = set()
-    for piece in pieces:
-        if isinstance(piece, Text):
-            names.add(piece.name)
-        elif isinstance(piece, Optional | SectionBreak):
-            names |= text_names(piece.pieces)
-        elif isinstance(piece, Lines):
-            names |= set().union(*(text_names(line) for line in piece.lines))
-    return names
+    return set().union(*(text.names for text in texts_in(pieces)))

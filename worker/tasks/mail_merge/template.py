@@ -11,7 +11,16 @@ from lxml import etree
 from batchtask.definitions import TaskFailure
 from worker.tasks.mail_merge.body import clean, make_ids_unique
 from worker.tasks.mail_merge.compile import Marks, assemble, mark_texts
+from worker.tasks.mail_merge.conditions import Condition
 from worker.tasks.mail_merge.lists import Lists
+from worker.tasks.mail_merge.notes import (
+    KINDS,
+    Notes,
+    end_with_section,
+    mark_references,
+    restart_numbers,
+    write_numbers,
+)
 from worker.tasks.mail_merge.package import Package, relationships_name
 from worker.tasks.mail_merge.pieces import Boundary, Piece, SectionBreak, text_names
 from worker.tasks.mail_merge.sections import Sections, count_pages_by_bookmark, count_pages_of_section, mark_end
@@ -20,6 +29,7 @@ from worker.tasks.mail_merge.wordml import Element, parse, remove, serialise, w
 
 #: Far from the ids of any body, so that a header's drawings never meet those of a letter.
 _HEADER_IDS = 0x40000000
+_NOTE_IDS = 0x10000000
 _BODY_IDS = 1
 
 
@@ -51,10 +61,12 @@ class Template:
     lists: Lists
     headers: list[Header] = field(default_factory=list)
     names: set[str] = field(default_factory=set)  #: variables in use anywhere
+    notes: list[Notes] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)  #: recipients for whom one holds get no letter
 
     def skips(self, values: Mapping[str, str]) -> bool:
         """True if the template wants no letter to a recipient with these values."""
-        return False
+        return any(condition.holds(values) for condition in self.conditions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +96,8 @@ class _Compiler:
         self._layout = layout
         self._unknown: set[str] = set()
         self._unsupported: set[str] = set()
+        self._skips: list[Condition] = []
+        self._notes: list[Notes] = []
         self._is_one_section = True
 
     def compile(self, file_name: str) -> Template:
@@ -115,8 +129,7 @@ class _Compiler:
     def _mark_body(self, root: Element, sections: Sections, lists: Lists) -> Marks:
         marks = Marks()
         clean(root)
-        if any(True for _ in root.iter(w("footnoteReference"), w("endnoteReference"))):
-            self._unsupported.add("a footnote or endnote")
+        self._mark_notes(root, sections, marks)
         self._mark_variables(root, marks)
         self._count_pages(root, marks)
         make_ids_unique(root, marks, first=_BODY_IDS)
@@ -126,10 +139,37 @@ class _Compiler:
         sections.add_empty_parts(self._package)
         return marks
 
+    def _mark_notes(self, root: Element, sections: Sections, marks: Marks) -> None:
+        for kind in KINDS:
+            part = self._package.find(f"{kind}s")
+            if part not in self._package.parts or not any(True for _ in root.iter(w(f"{kind}Reference"))):
+                continue
+            notes = parse(self._package.parts[part])
+            clean(notes)
+            if not self._layout.alone:
+                self._count_notes(root, notes, kind, sections)
+            note_marks = Marks()
+            mark_references(root, notes, kind, marks, note_marks)
+            self._mark_variables(notes, note_marks)
+            make_ids_unique(notes, note_marks, first=_NOTE_IDS)
+            opening, letter, ends = _cut(assemble(notes, note_marks))
+            self._notes.append(Notes(part=part, opening=opening, letter=letter, ends=ends))
+
+    def _count_notes(self, root: Element, notes: Element, kind: str, sections: Sections) -> None:
+        """Let every letter count its notes from 1, and keep them."""
+        if not self._layout.for_libreoffice:
+            restart_numbers(sections.properties[0])
+            end_with_section(self._package)
+        elif kind == "footnote":
+            write_numbers(root, notes)
+        else:
+            self._unsupported.add("endnotes (in one PDF all would stand behind the last letter: use separate_files)")
+
     def _mark_variables(self, root: Element, marks: Marks) -> None:
         found = find_variables(root, self._rules)
         self._unknown |= found.unknown
-        self._unsupported |= {f"the Word field {keyword}" for keyword in found.unsupported.fields}
+        self._unsupported |= found.refused
+        self._skips += found.skips
         mark_texts(root, found, marks, drop_blank_lines=self._layout.drop_blank_lines)
 
     def _compile_header(self, identifier: str, root: Element) -> Header:
@@ -188,7 +228,13 @@ class _Compiler:
             ends=ends,
             lists=lists,
             headers=headers,
-            names=text_names(letter).union(*(header.names for header in headers)),
+            notes=self._notes,
+            names=text_names(letter).union(
+                *(text_names(notes.letter) for notes in self._notes),
+                *(header.names for header in headers),
+                *(condition.names for condition in self._skips),
+            ),
+            conditions=self._skips,
         )
 
 

@@ -10,7 +10,9 @@ import re
 from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 
-from worker.tasks.mail_merge.fields import MergeField, Unsupported, find_merge_fields
+from worker.tasks.mail_merge.conditions import Condition
+from worker.tasks.mail_merge.fields import Fields, find_fields
+from worker.tasks.mail_merge.pieces import Text, TextSlot
 from worker.tasks.mail_merge.wordml import Element, explode, new_run, new_text, own_descendants, remove, w
 
 #: Shorter things in braces, or those with a blank in them, are the author's own text.
@@ -32,9 +34,10 @@ class Rules:
 class Found:
     """Places of variables in one part: the empty `w:t` of each, alone in its run."""
 
-    texts: list[tuple[Element, MergeField]] = field(default_factory=list)
+    texts: list[tuple[Element, TextSlot]] = field(default_factory=list)
     unknown: set[str] = field(default_factory=set)
-    unsupported: Unsupported = field(default_factory=Unsupported)
+    refused: set[str] = field(default_factory=set)  #: fields of Word's that a merge cannot honour
+    skips: list[Condition] = field(default_factory=list)  #: recipients for whom one holds get no letter
 
 
 def find_variables(root: Element, rules: Rules) -> Found:
@@ -55,21 +58,25 @@ def _may_hold_variables(paragraph: Element) -> bool:
 def _search(paragraph: Element, rules: Rules, found: Found) -> None:
     for run in list(own_descendants(paragraph, "r")):
         explode(run)
-    for merge_field, text in list(find_merge_fields(paragraph, found.unsupported)):
-        _add_field(merge_field, text, rules, found)
+    fields = Fields()
+    find_fields(paragraph, fields)
+    found.refused |= fields.refused
+    found.skips += fields.skips
+    found.unknown |= {f"«{name}»" for skip in fields.skips for name in skip.names if name not in rules.known}
+    for text, place in fields.texts:
+        _add_field(text, place, rules, found)
     for texts in list(_stretches(paragraph)):
         _search_text(texts, rules, found)
 
 
-def _add_field(merge_field: MergeField, text: Element, rules: Rules, found: Found) -> None:
-    if not merge_field.name:
+def _add_field(text: TextSlot, place: Element, rules: Rules, found: Found) -> None:
+    unknown = sorted(f"«{name}»" for name in text.names if name not in rules.known)
+    if not unknown:
+        found.texts.append((place, text))
         return
-    if merge_field.name in rules.known:
-        found.texts.append((text, merge_field))
-        return
-    found.unknown.add(f"«{merge_field.name}»")
+    found.unknown.update(unknown)
     if rules.unknown == "keep":
-        text.text = f"«{merge_field.name}»"
+        place.text = " ".join(unknown)
 
 
 def _stretches(paragraph: Element) -> Iterator[list[Element]]:
@@ -99,13 +106,13 @@ def _search_text(texts: list[Element], rules: Rules, found: Found) -> None:
             found.texts.append((place, variable))
 
 
-def read_variable(raw: str, rules: Rules) -> MergeField | None:
+def read_variable(raw: str, rules: Rules) -> Text | None:
     name = raw.lower()
     if _FILL_CHARACTER.fullmatch(name):
-        return MergeField(name="")
+        return Text(name="")
     if name not in rules.known or (name != raw and not rules.case_sensitive):
         return None
-    return MergeField(name=name, case=_case(raw))
+    return Text(name=name, case=_case(raw))
 
 
 def _case(raw: str) -> str:
