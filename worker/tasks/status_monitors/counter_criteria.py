@@ -7,7 +7,7 @@ of 0, and no last date.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,8 +70,9 @@ def with_counters(catalogue: Catalogue, kind: OwnerKind, criteria: Group) -> tup
     Raises:
         TaskFailure: A criterion that narrows down cannot be read.
     """
-    narrowing = [member for member in criteria.members if _narrows(member)]
-    rest = tuple(member for member in criteria.members if not _narrows(member))
+    members = list(_side_by_side(criteria))
+    narrowing = [member for member in members if _narrows(member)]
+    rest = tuple(member for member in members if not _narrows(member))
     activities, sales = _filters(narrowing)
     fields = {
         **_definitions(kind, ("Activities", "Activity"), activities),
@@ -79,7 +80,16 @@ def with_counters(catalogue: Catalogue, kind: OwnerKind, criteria: Group) -> tup
     }
     known: Mapping[str, Definition] = catalogue.udefs.get(kind.subject, {})
     extended = replace(catalogue, udefs={**catalogue.udefs, kind.subject: {**known, **fields}})
-    return extended, replace(criteria, members=rest)
+    return extended, Group(members=rest)
+
+
+def _side_by_side(node: Node) -> Iterator[Node]:
+    """Yield what must all hold, without the groups that only say so."""
+    if isinstance(node, Criterion) or node.any or node.denied:
+        yield node
+    else:
+        for member in node.members:
+            yield from _side_by_side(member)
 
 
 def _narrows(member: Node) -> bool:

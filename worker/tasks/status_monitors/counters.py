@@ -35,7 +35,7 @@ def load_configurations(connection: Connection) -> dict[int, Configuration]:
     rows = select(row.ownertable, row.enabled, row.period1, row.period2, row.period3)
     return {
         owner_table: Configuration(enabled=bool(enabled), periods=(first, second, third))
-        for owner_table, enabled, first, second, third in connection.execute(rows).tuples()
+        for owner_table, enabled, first, second, third in connection.execute(rows)
     }
 
 

@@ -37,7 +37,7 @@ def read_question(connection: Connection, catalogue: Catalogue, kind: OwnerKind,
     """
     criteria = _load(connection, monitor)
     if criteria is None:
-        raise TaskFailure("It has no criteria.")
+        raise TaskFailure("It has no criteria: add at least one.")
     _refuse_questions_about_the_user(criteria)
     now: datetime = connection.execute(select(func.localtimestamp())).scalar_one()
     asking = Asking(associate_id=0, group_id=0, now=now)

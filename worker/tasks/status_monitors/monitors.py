@@ -37,7 +37,7 @@ def load_monitors(connection: Connection) -> list[Monitor]:
             owner_table=owner_table or 0,
             deleted=bool(deleted),
         )
-        for number, name, owner_table, deleted in rows.tuples()
+        for number, name, owner_table, deleted in rows
     ]
 
 

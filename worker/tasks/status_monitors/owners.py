@@ -53,4 +53,4 @@ def load_kinds(connection: Connection) -> dict[int, OwnerKind]:
 def load_table_numbers(connection: Connection) -> dict[str, int]:
     """Return the numbers of all tables by lower-case name; they may differ between databases."""
     numbered = select(func.lower(sequence.c.tablename), sequence.c.tablenumber)
-    return dict(connection.execute(numbered.where(sequence.c.tablename.is_not(None))).tuples().all())
+    return dict(connection.execute(numbered.where(sequence.c.tablename.is_not(None))).all())

@@ -9,7 +9,6 @@ import msgspec
 
 from batchtask.definitions import TaskContext
 
-
 #: Begin the keys of pieces in the checkpoint.
 COUNTERS, MONITORS = "counters of ", "monitor "
 
