@@ -168,6 +168,7 @@ def waiting(engine: Engine) -> bool:
 def holding(engine: Engine, statement: str) -> Iterator[None]:
     """A session that executes a statement, and commits at the end of the block."""
     with engine.begin() as connection:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         connection.execute(text(statement))
         yield
 

@@ -211,4 +211,4 @@ def _too_many(homeless: Iterable[Field]) -> Iterator[str]:
     for (storage, indexed), count in counts.items():
         most = len(storage.columns(indexed=indexed))
         kind = f"{storage.holds} {'with' if indexed else 'without'} an index"
-        yield f"There is room for {most} {kind}: remove {count}, or change the index of {count}."
+        yield f"There is room for {most} {kind}, and the draft has {count} more: remove fields or change their index."
