@@ -44,8 +44,9 @@ def written_whole(context: TaskContext, name: str) -> Iterator[tuple[Path, Path]
 
 
 def _remove_leftovers(target: Path) -> None:
+    """Remove the parts of earlier attempts, and what a renderer has written beside them."""
     for found in target.parent.iterdir():
-        if found.name.startswith(f".{target.name}.") and found.name.endswith(".part"):
+        if found.name.startswith(".") and found.name.lstrip(".").startswith(f"{target.name}."):
             found.unlink(missing_ok=True)
 
 

@@ -16,7 +16,12 @@ from worker.tasks.report.words import Words, separators_of, words_of
 
 Print = Callable[[Any], str]
 UNITS = ("day", "week", "month", "quarter", "year")
-_NET_DATES = {"yyyy": "%Y", "yy": "%y", "MM": "%m", "M": "%m", "dd": "%d", "d": "%d"}
+_DATE_PARTS = re.compile("yyyy|yy|MM?|dd?")
+_NET_DATES: dict[str, Callable[[date], str]] = {
+    "yyyy": lambda day: f"{day.year:04}", "yy": lambda day: f"{day.year % 100:02}",
+    "MM": lambda day: f"{day.month:02}", "M": lambda day: str(day.month),
+    "dd": lambda day: f"{day.day:02}", "d": lambda day: str(day.day),
+}  # fmt: skip
 _MASK = re.compile(r"[#0, ]*[#0](?:\.([0#]+))?")
 
 
@@ -63,7 +68,9 @@ class Printer:
 
     def day(self, day: date) -> str:
         """Print a date; years have four digits, for a report is read for long."""
-        return day.strftime(self._strftime)
+        if not self.date_format:
+            return day.strftime(self.language.short.replace("%y", "%Y"))
+        return _DATE_PARTS.sub(lambda part: _NET_DATES[part[0]](day), self.date_format)
 
     def time(self, moment: datetime) -> str:
         return f"{self.day(moment)} {moment:%H:%M}"
@@ -81,12 +88,6 @@ class Printer:
                 year, week, _ = first.isocalendar()
                 return f"{year:04}-W{week:02}"
         return first.date().isoformat()
-
-    @property
-    def _strftime(self) -> str:
-        if not self.date_format:
-            return self.language.short.replace("%y", "%Y")
-        return re.sub(r"yyyy|yy|MM?|dd?", lambda found: _NET_DATES[found[0]], self.date_format.replace("%", ""))
 
 
 def decimals_of(mask: str, default: int) -> int:

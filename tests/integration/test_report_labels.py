@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine
+
+from batchtask import crm7
+from batchtask.definitions import TaskFailure
+from batchtask.demo.sample_crm import SampleCrm, load_sample_crm
+from batchtask.testing import FakeContext
+from tests.crm_support import asking, connected, crm_rows
+from tests.report_support import LABEL, add_report, print_report
+from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.catalogue import Catalogue, find_subject
+from worker.tasks.crm.criteria import Group
+from worker.tasks.crm.languages import find_language
+from worker.tasks.crm.rights import load_reader
+from worker.tasks.crm.senders import load_countries, load_layouts, load_sender
+from worker.tasks.report.addressees import Addressees
+from worker.tasks.report.records import find_records
+
+
+@pytest.fixture
+def crm(database_url: str) -> SampleCrm:
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        found = load_sample_crm(connection)
+    engine.dispose()
+    return found
+
+
+@pytest.fixture
+def context(database_url: str, crm: SampleCrm, tmp_path: Path) -> FakeContext:
+    return FakeContext(database_url=database_url, folder=tmp_path, owner=crm.associate_id)
+
+
+def labels_of(context: FakeContext, subject: str) -> dict[str, list[str]]:
+    """Labels of all records of a subject, by their first line."""
+    language = find_language("en")
+    assert language
+    with connected(context.database_url) as connection:
+        catalogue = Catalogue(sees=load_reader(connection, context.owner).sees)
+        about = find_subject(subject)
+        records = find_records(connection, catalogue, about, Group(), asking=asking(), language=language)
+        countries = load_countries(connection)
+        own = countries.get(load_sender(connection, context.owner).country_id, Country())
+        addressees = Addressees(
+            context, records, [], layouts=load_layouts(connection, own), countries=countries, own_country=own
+        )
+        return {label.lines[0]: list(label.lines) for label in addressees.labels()}
+
+
+def test_a_label_has_the_address_that_mail_goes_to(context: FakeContext) -> None:
+    companies, people = labels_of(context, "contact"), labels_of(context, "person")
+    assert companies["Street Only AS"] == ["Street Only AS", "Sidegata 3", "5003 BERGEN"]
+    assert people["Uses Home Address AS"] == ["Uses Home Address AS", "Hedda Hjemme", "Villaveien 7", "1358 JAR"]
+    assert companies["Abroad GmbH"][-1] == "Germany"
+    assert people["北京图书进出口有限公司"][1] == "先生 建国 欧阳"
+
+
+def test_whoever_gets_no_label_is_named_with_the_reason(
+    context: FakeContext, crm: SampleCrm, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        outcome = print_report(context, crm.reports["Labels for a selection"], file_type="pdf")
+    assert outcome.response == (
+        "Labels for a selection: 238 labels; 12 left out: 7 no mailing, 3 no address, 2 retired."
+    )
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 12
+    assert all(line.startswith("left out: ") for line in lines)
+
+
+def test_a_label_report_needs_a_sheet_that_is_there(context: FakeContext, crm: SampleCrm) -> None:
+    with pytest.raises(TaskFailure, match="There is no label layout 99: choose one"):
+        print_report(context, crm.reports["Labels for a selection"], file_type="pdf", label_layout_id=99)
+
+
+def test_labels_are_not_printed_as_text(context: FakeContext, crm: SampleCrm) -> None:
+    with pytest.raises(TaskFailure, match="Labels are printed as PDF only"):
+        print_report(context, crm.reports["Labels for a selection"], file_type="txt")
+
+
+def test_labels_for_nobody_are_refused(context: FakeContext, crm: SampleCrm) -> None:
+    nobody = [{"name": "selectionId", "values": ["99"]}]
+    with pytest.raises(TaskFailure, match="Nobody is left to print a label for: nothing was found"):
+        print_report(context, crm.reports["Labels for a selection"], file_type="pdf", restrictions=nobody)
+
+
+def test_members_of_a_selection_that_is_not_shared_are_not_printed(context: FakeContext, crm: SampleCrm) -> None:
+    with crm_rows(context.database_url) as add:
+        private = add(crm7.selection, name="Private", associate_id=crm.associate_id + 1)
+        add(crm7.selectionmember, selection_id=private, contact_id=crm.own_company_id)
+        sheet = add(crm7.sorlabellayout, countcolumns=1, countrows=1, paperwidth=9000, paperheight=9000)
+        number = add_report(add, "selection", [], layout=LABEL, defaultlabellayout=sheet,
+                            criteria=[("selectionId", "is", str(private))])  # fmt: skip
+    with pytest.raises(TaskFailure, match="nothing was found that you may read"):
+        print_report(context, number, file_type="pdf")
+    context.owner = crm.associate_id + 1
+    assert print_report(context, number, file_type="pdf").response == "A selection: 1 label."
+
+
+def test_projects_have_no_labels(context: FakeContext) -> None:
+    with crm_rows(context.database_url) as add:
+        sheet = add(crm7.sorlabellayout, countcolumns=1, countrows=1, paperwidth=9000, paperheight=9000)
+        number = add_report(add, "project", [], layout=LABEL, defaultlabellayout=sheet)
+    with pytest.raises(TaskFailure, match="A project has no address"):
+        print_report(context, number, file_type="pdf")
