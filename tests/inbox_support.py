@@ -91,7 +91,7 @@ class Desk:
     def context(self, **values: Any) -> FakeContext:
         """Make a context of a new task of Kari's."""
         context = FakeContext(
-            folder=self.folder, database_url=self.database_url, sealer=SEALER, **{"owner": OWNER, **values}
+            folder=self.folder, database_url=self.database_url, **{"owner": OWNER, "sealer": SEALER, **values}
         )
         self.contexts.append(context)
         return context

@@ -31,6 +31,7 @@ from batchtask.local.files import private_directory
 from batchtask.local.processes import Account, ServerProcess, free_port
 from batchtask.local.rabbitmq import accepts
 
+INSTALLED = Path("/usr/lib/dovecot")
 #: Its configuration language is another one from 2.4 on.
 KNOWN = "2.3."
 WANTED = re.compile(r"dovecot-(core|imapd)$|lib")
@@ -119,7 +120,7 @@ def mail_installation(
     Raises:
         SourceFailed: There is none that we know how to start; the text says why.
     """
-    installed = MailInstallation(Path("/"), Path("/usr/lib/dovecot"))
+    installed = MailInstallation(Path("/"), INSTALLED)
     if (installed.programs / "imap").exists() and _version(installed).startswith(KNOWN):
         return installed
     if not is_debian(environ):
@@ -254,6 +255,12 @@ class Dovecot:
             path = maildir / "cur" / f"{time.time_ns()}.{next(self._numbers):06}.batchtask:2,{flags}"
             path.write_bytes(octets)
             os.utime(path, (came_at.timestamp(), came_at.timestamp()))
+        self._own(self.directory / "mail" / user)
+
+    def subscribe(self, user: str, folder: str) -> None:
+        """Let a user see a folder, named in modified UTF-7."""
+        with (self.maildir(user) / "subscriptions").open("a") as file:
+            file.write(f"{folder}\n")
         self._own(self.directory / "mail" / user)
 
     def maildir(self, user: str, folder: str = "") -> Path:
