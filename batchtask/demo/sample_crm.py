@@ -18,6 +18,7 @@ from batchtask.demo.sample_lists import add_lists
 from batchtask.demo.sample_records import add_records
 from batchtask.demo.sample_reports import add_reports
 from batchtask.demo.sample_rows import Row, SampleRows
+from batchtask.demo.sample_status_monitors import add_status_monitors
 from batchtask.demo.sample_template import write_sample_template
 from batchtask.demo.sample_udef import add_user_fields
 
@@ -113,6 +114,7 @@ class _Generator:
         add_user_fields(self._rows, self._associates[0])
         add_records(self._rows, Random(self._seed))  # noqa: S311 - its own, for what comes before may grow
         add_reports(self._rows, self._associates[0], self._rows.of(crm7.selection)[0]["selection_id"])
+        add_status_monitors(self._rows)
 
     def _staff(self) -> int:
         return self._chance.choices((0, 1, 2, 3, 4), (10, 40, 25, 15, 10))[0]
