@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,10 +93,15 @@ class ListLines:
             cells = [""] * len(self._columns)
             for column, result in by_column.items():
                 cells[column] = self._total_text(self._columns[column], function, result)
-            free = next((column for column in range(len(cells)) if column not in by_column), 0)
-            cells[free] = " ".join(filter(None, [self._total_title(function, title, level), cells[free]]))
+            place = self._title_place(by_column)
+            cells[place] = " ".join(filter(None, [self._total_title(function, title, level), cells[place]]))
             yield Line(kind=LineKind.TOTAL, cells=cells, level=level)
         totals.reset()
+
+    def _title_place(self, taken: Collection[int]) -> int:
+        """Return the widest column left of the totals, where their title does not have to wrap."""
+        free = range(min(taken)) or [column for column in range(len(self._columns)) if column not in taken] or [0]
+        return max(free, key=lambda column: self._definition.columns[column].width)
 
     def _total_title(self, function: Total, title: str, level: int) -> str:
         word = self._printer.words.totals[function]
