@@ -229,19 +229,23 @@ UGLY = {
     "far date": b"Date: Mon, 1 Jan 9999 00:00:00 -2359\r\nSubject: far\r\n\r\nx\r\n",
     "bad charset": b"Content-Type: text/plain; charset=klingon\r\nSubject: charset\r\n\r\nbl\xe5\r\n",
     "bad base64": b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!Zm9v YmFy=\r\n",
-    "no end": b"Content-Type: multipart/mixed; boundary=b\r\nSubject: no end\r\n\r\n--b\r\n\r\nfirst\r\n--b\r\nContent-Type: ",
+    "no end": b"Content-Type: multipart/mixed; boundary=b\r\nSubject: no end\r\n\r\n--b\r\n\r\nfirst\r\n--b\r\nContent-",
     "long subject": b"Subject: " + "å".encode() * 3000 + b"\r\n\r\nx\r\n",
     "many lines": b"".join(b"X-Line-%d: %d\r\n" % (n, n) for n in range(10_000)) + b"Subject: behind\r\n\r\nx\r\n",
-    "many people": b"Subject: all\r\nTo: " + b",\r\n ".join(b"n%d@y.example" % n for n in range(4000)) + b"\r\n\r\nx\r\n",
+    "many people": b"Subject: all\r\nTo: "
+    + b",\r\n ".join(b"n%d@y.example" % n for n in range(4000)) + b"\r\n\r\nx\r\n",
     "parentheses": b"Subject: par\r\nFrom: " + b"(" * 5000 + b"a@b.example\r\n\r\nx\r\n",
     "long id": b"Message-ID: <" + b"i" * 2000 + b"@x>\r\nSubject: id\r\n\r\nx\r\n",
     "deep": b"".join(
         b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (n, n) for n in range(300)
     ) + b"\r\ndeep\r\n",
-    "calendar": b"Subject: Meeting\r\nContent-Type: text/calendar; charset=utf-8; method=REQUEST\r\n\r\nBEGIN:VCALENDAR\r\n",
-    "html": b"Subject: html\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n<p>Bl\xe5b\xe6r<script>x()</script><p>og\r\n",
+    "calendar": b"Subject: Meeting\r\nContent-Type: text/calendar; charset=utf-8; method=REQUEST\r\n"
+    b"\r\nBEGIN:VCALENDAR\r\n",
+    "html": b"Subject: html\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n"
+    b"<p>Bl\xe5b\xe6r<script>x()</script><p>og\r\n",
     "attachment": b"Subject: file\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\ntext\r\n--b\r\n"
-    b"Content-Type: application/pdf\r\nContent-Disposition: attachment; filename*0*=utf-8''%C3%A5; filename*1=.pdf\r\n"
+    b"Content-Type: application/pdf\r\n"
+    b"Content-Disposition: attachment; filename*0*=utf-8''%C3%A5; filename*1=.pdf\r\n"
     b"Content-Transfer-Encoding: base64\r\n\r\nJVBERi0=\r\n--b--\r\n",
 }  # fmt: skip
 

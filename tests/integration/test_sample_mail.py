@@ -32,7 +32,7 @@ def desk(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_system_fetches_the_mail_of_all_users(desk: Desk) -> None:
     outcome = desk.run(desk.context(owner=0))
-    assert outcome == Succeeded(response="2 of 2 mail accounts read: 100 new messages.")
+    assert outcome == Succeeded(response="2 of 2 mail accounts read: 120 new messages.")
     items = desk.items()
     assert sum(item["person_id"] > 0 for item in items) == len(items)
     assert {"Bestilling av 12 bøker", "طلب عرض أسعار", "关于春季目录的问题"} <= set(desk.subjects())

@@ -42,6 +42,7 @@ def decode(octets: bytes, charset: str = "") -> str:
     if named in {"", "cp1252", "unknown-8bit", "x-unknown", "default"}:
         return _guess(octets)
     try:
+        b"a".decode(named, "replace")  # refuses what is no character set, such as "hex"
         return codecs.getincrementaldecoder(named)("replace").decode(octets)
     except (LookupError, ValueError, TypeError):
         return _guess(octets)  # a codec that is unknown, or is none for text
@@ -49,8 +50,11 @@ def decode(octets: bytes, charset: str = "") -> str:
 
 def _guess(octets: bytes) -> str:
     try:
-        return codecs.getincrementaldecoder("utf-8")("strict").decode(octets)
-    except UnicodeDecodeError:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        whole = octets[: error.start]
+        if error.reason == "unexpected end of data" and not whole.isascii():
+            return whole.decode()
         return octets.decode("cp1252", "replace")
 
 
