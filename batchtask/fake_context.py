@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -260,13 +261,19 @@ class FakeContext:
 
     @contextmanager
     def _engine(self) -> Iterator[Engine]:
-        from batchtask.database import make_engine  # noqa: PLC0415
-
-        engine = make_engine(self.database_url, idle_seconds=None)  # for one use: nobody has to close the context
+        engine = _engine_for(self.database_url)
         try:
             yield engine
         finally:
-            engine.dispose()
+            engine.dispose()  # of its connections: nobody has to close the context, and the database can be dropped
+
+
+@cache
+def _engine_for(database_url: str) -> Engine:
+    """One engine for each database: it asks the server once for what it is."""
+    from batchtask.database import make_engine  # noqa: PLC0415 - most tests need no database
+
+    return make_engine(database_url, idle_seconds=None)
 
 
 class _Keeper(logging.Handler):
