@@ -229,7 +229,7 @@ UGLY = {
     "far date": b"Date: Mon, 1 Jan 9999 00:00:00 -2359\r\nSubject: far\r\n\r\nx\r\n",
     "bad charset": b"Content-Type: text/plain; charset=klingon\r\nSubject: charset\r\n\r\nbl\xe5\r\n",
     "bad base64": b"Content-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!Zm9v YmFy=\r\n",
-    "no end": b"Content-Type: multipart/mixed; boundary=b\r\nSubject: no end\r\n\r\n--b\r\n\r\nfirst\r\n--b\r\nContent-",
+    "no end": b"Content-Type: multipart/mixed; boundary=b\r\nSubject: no end\r\n\r\n--b\r\n\r\nfirst\r\n--b\r\nCon",
     "long subject": b"Subject: " + "å".encode() * 3000 + b"\r\n\r\nx\r\n",
     "many lines": b"".join(b"X-Line-%d: %d\r\n" % (n, n) for n in range(10_000)) + b"Subject: behind\r\n\r\nx\r\n",
     "many people": b"Subject: all\r\nTo: "
