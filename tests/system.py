@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 from sqlalchemy import ColumnElement, Engine, select
 
 from batchtask.database import make_engine
@@ -68,6 +69,15 @@ class Part:
         """End it as a crash would."""
         self.process.kill()
         self.process.wait()
+
+    def kill_children(self) -> None:
+        """Kill what runs task code; the worker lives."""
+        for process in psutil.Process(self.pid).children(recursive=True):
+            try:
+                if os.getpgid(process.pid) == process.pid:  # a child leads a group of its own
+                    process.send_signal(signal.SIGKILL)
+            except (ProcessLookupError, psutil.NoSuchProcess):
+                pass
 
     def exit_code(self, *, seconds: float = 30) -> int:
         return self.process.wait(timeout=seconds)

@@ -158,8 +158,11 @@ class Udefs:
 
 
 def waiting(engine: Engine) -> bool:
-    """Whether a session of this database waits for a lock."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    """Whether a session of this database waits for a lock, and not just for a moment."""
+    query = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND datname = current_database() AND now() - query_start > interval '0.3 s'
+    """
     with engine.connect() as connection:
         return bool(connection.execute(text(query)).scalar_one())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import time
@@ -21,7 +20,7 @@ from projections.rows import State
 from tests.mail_merge_support import Merged
 from tests.mailbox import Mailbox, running_mailbox
 from tests.outcome import assert_all_succeeded, assert_one_end
-from tests.system import Part, System
+from tests.system import System
 from tests.tally import make_tally, tallied
 
 SEED = 20260501
@@ -47,7 +46,7 @@ def test_rows_in_batches_are_there_once_while_children_and_workers_are_killed_at
             workers[victim].kill()
             workers[victim] = system.worker(max_tasks=3)
         else:
-            kill_children(workers[victim])
+            workers[victim].kill_children()
         kills += 1
 
     system.wait_all_finished(ids, seconds=30)
@@ -77,7 +76,7 @@ def test_a_mail_merge_whose_child_and_worker_are_killed_makes_the_same_document(
 
     killed = system.producer.submit("mail-merge", parameters)
     system.wait(lambda: drafted_bytes(system, killed) > 1_000_000)
-    kill_children(worker)
+    worker.kill_children()
     system.wait(lambda: drafted_bytes(system, killed) > 4_000_000)
     worker.kill()
     system.worker(max_tasks=1, archive_dir=tmp_path)
@@ -157,19 +156,9 @@ def kill_sender(system: System, name: str, mailbox: Mailbox, *, kills: int) -> T
         reached = len(mailbox.messages)
         system.wait(lambda reached=reached: len(mailbox.messages) > reached or all_ended(system, [task_id]))  # type: ignore[misc]
         time.sleep(chance.uniform(0, 0.04))  # at any moment: that is the point
-        kill_children(worker)
+        worker.kill_children()
     system.wait_finished(task_id, seconds=60)
     return task_id
-
-
-def kill_children(worker: Part) -> None:
-    """Kill what runs task code; the worker lives."""
-    for process in psutil.Process(worker.pid).children(recursive=True):
-        try:
-            if os.getpgid(process.pid) == process.pid:  # a child leads a group of its own
-                process.send_signal(signal.SIGKILL)
-        except (ProcessLookupError, psutil.NoSuchProcess):
-            pass
 
 
 def all_ended(system: System, ids: list[TaskId]) -> bool:

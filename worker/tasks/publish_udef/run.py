@@ -35,8 +35,9 @@ from worker.tasks.publish_udef.values import Values
 #: For records that somebody is changing; writers queue behind each try, so that one must be short. Guesses.
 PATIENCE_SECONDS = 120.0
 _TRY_SECONDS = 2
-#: A process of ours that stands still in the middle gives back its locks after this time: others wait for them.
+#: A process of ours that stands still, or is dead, gives back its locks after this time. Guesses.
 _IDLE_SECONDS = 60
+_CHECK_SECONDS = 2
 #: Values named in the log for each field; all of them are counted.
 _MOST_NAMED = 200
 
@@ -85,7 +86,9 @@ def _require_administrator(context: TaskContext) -> None:
 def _take_start_flag(context: TaskContext, owner: Owner) -> None:
     """From this commit on the flag is the task's, and is over when the task is."""
     with context.transaction() as session:
-        _require_start_flag(context, session.connection(), owner)
+        connection = session.connection()
+        _limit_zombies(connection)
+        _require_start_flag(context, connection, owner)
 
 
 def _require_start_flag(context: TaskContext, connection: Connection, owner: Owner) -> None:
@@ -94,6 +97,13 @@ def _require_start_flag(context: TaskContext, connection: Connection, owner: Own
             f"Publishing the fields of {owner.label} was not started, or is another task's already: set the start "
             "flag (SetPublishStartSystemEvent) first, then publish."
         )
+
+
+def _limit_zombies(connection: Connection) -> None:
+    """Have the server give back our locks soon after we were killed, or stand still: the next attempt needs them."""
+    connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"))
+    # In the middle of a statement, too; else it would notice only at its end.
+    connection.execute(text(f"SET LOCAL client_connection_check_interval = '{_CHECK_SECONDS}s'"))
 
 
 class _Publishing:
@@ -131,7 +141,7 @@ class _Publishing:
         return _summary(self._owner, layout, sum(expected.values()), set_aside)
 
     def _lock_versions(self) -> Versions:
-        self._connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"))
+        _limit_zombies(self._connection)
         _require_start_flag(self._context, self._connection, self._owner)
         lock_fields(self._connection, self._owner)
         return read_versions(self._connection, self._owner)
