@@ -11,7 +11,10 @@ from cryptography.fernet import Fernet
 from sqlalchemy import Connection, Table, create_engine, insert, text
 
 from batchtask import crm7
+from batchtask.outcomes import Outcome
 from batchtask.sealing import Sealer
+from batchtask.testing import FakeContext, run_task
+from worker.tasks.mail_merge import mail_merge
 
 KEY = Fernet.generate_key().decode()
 OWNER, COMPANY = 4001, 6001
@@ -103,3 +106,37 @@ def change(database_url: str, statement: str) -> None:
     with engine.begin() as connection:
         connection.execute(text(statement))
     engine.dispose()
+
+
+class Desk:
+    """A user who sends."""
+
+    def __init__(self, database_url: str, folder: Path, port: int) -> None:
+        self.database_url = database_url
+        self.archive = folder / "archive"
+        self.port = port
+        self.context = FakeContext(
+            folder=folder / "files",
+            database_url=database_url,
+            owner=OWNER,
+            archive_dir=self.archive,
+            sealer=Sealer(KEY),
+        )
+        self.people: list[int] = []
+
+    def know(self, people: Sequence[Person], username: str = "") -> list[int]:
+        engine = create_engine(self.database_url)
+        with engine.begin() as connection:
+            self.people = write_crm(connection, people, port=self.port, username=username)
+        engine.dispose()
+        return self.people
+
+    def send(self, content: str = "Hello {atfn}!", name: str = "mail.txt", **parameters: Any) -> Outcome:
+        write_template(self.archive, name, content)
+        chosen = {"person_ids": self.people, "subject": "News", "mails_per_minute": 0, "include_person": "all"}
+        return run_task(mail_merge, self.context, template=name, output="email", **(chosen | parameters))
+
+    def states(self) -> dict[str, int]:
+        return {
+            address.partition("@")[0]: row["status"] for address, row in recipient_rows(self.database_url).items()
+        }

@@ -7,7 +7,7 @@ import ssl
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email import message_from_bytes
+from email import message_from_string
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
@@ -81,7 +81,8 @@ class MailServer:
     def _keep(self, recipient: str, envelope: Envelope, server: SMTP) -> None:
         content = envelope.original_content or b""
         self.raw.append(content)
-        message = message_from_bytes(content, policy=default)
+        # Headers in UTF-8 are read from text only.
+        message = message_from_string(content.decode(), policy=default)
         assert isinstance(message, EmailMessage)
         self.recipients.append(recipient)
         self.messages.append(message)

@@ -15,7 +15,9 @@ from batchtask.local.dovecot import Dovecot, MailInstallation, mail_installation
 from batchtask.store import EventStore
 from tests.children import SETTINGS, closed
 from tests.conftest import ENVIRON
+from tests.email_merge_support import Desk
 from tests.inbox_support import KARI, PASSWORD
+from tests.mail_server import MailServer, running_mail_server
 from worker.children.pool import ChildPool
 
 
@@ -70,3 +72,16 @@ def mail_server(
     monkeypatch.setenv("SSL_CERT_FILE", str(server.ca_file))
     with server:
         yield server
+
+
+@pytest.fixture
+def mails() -> Iterator[MailServer]:
+    """A mail server to send to."""
+    with running_mail_server() as found:
+        yield found
+
+
+@pytest.fixture
+def desk(database_url: str, tmp_path: Path, mails: MailServer) -> Desk:
+    """A user who sends mails."""
+    return Desk(database_url, tmp_path, mails.port)

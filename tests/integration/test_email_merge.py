@@ -1,88 +1,35 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
-
 import pytest
 from sqlalchemy import create_engine
 
-from batchtask.outcomes import Outcome, Snoozed, Succeeded
-from batchtask.sealing import Sealer
-from batchtask.testing import FakeContext, Killed, run_task
+from batchtask.outcomes import Snoozed, Succeeded
+from batchtask.testing import Killed
 from tests.email_merge_support import (
-    KEY,
-    OWNER,
+    Desk,
     Person,
     add_consent,
     add_reservation,
     change,
     recipient_rows,
     rows,
-    write_crm,
-    write_template,
 )
-from tests.mail_server import HANG_UP, MailServer, running_mail_server
-from worker.tasks.mail_merge import mail_merge
+from tests.mail_server import HANG_UP, MailServer
 
 SENT, BOUNCED, SOFT_BOUNCED, IN_DOUBT, READY, BLOCKED, DUPLICATE, DECLINED, BOUNCES = 4, 5, 8, 0, 1, 3, 2, 9, 11
 FOUR = [Person(first=name, last="Test") for name in ("Anna", "Bo", "Carl", "Dag")]
 
 
-@pytest.fixture
-def server() -> Iterator[MailServer]:
-    with running_mail_server() as mails:
-        yield mails
-
-
-class Desk:
-    """A user who sends."""
-
-    def __init__(self, database_url: str, folder: Path, port: int) -> None:
-        self.database_url = database_url
-        self.archive = folder / "archive"
-        self.port = port
-        self.context = FakeContext(
-            folder=folder / "files",
-            database_url=database_url,
-            owner=OWNER,
-            archive_dir=self.archive,
-            sealer=Sealer(KEY),
-        )
-        self.people: list[int] = []
-
-    def know(self, people: Sequence[Person], username: str = "") -> None:
-        engine = create_engine(self.database_url)
-        with engine.begin() as connection:
-            self.people = write_crm(connection, people, port=self.port, username=username)
-        engine.dispose()
-
-    def send(self, content: str = "Hello {atfn}!", name: str = "mail.txt", **parameters: Any) -> Outcome:
-        write_template(self.archive, name, content)
-        chosen = {"person_ids": self.people, "subject": "News", "mails_per_minute": 0, "include_person": "all"}
-        return run_task(mail_merge, self.context, template=name, output="email", **(chosen | parameters))
-
-    def states(self) -> dict[str, int]:
-        return {
-            address.partition("@")[0]: row["status"] for address, row in recipient_rows(self.database_url).items()
-        }
-
-
-@pytest.fixture
-def desk(database_url: str, tmp_path: Path, server: MailServer) -> Desk:
-    return Desk(database_url, tmp_path, server.port)
-
-
-def test_everybody_gets_a_mail_of_their_own(desk: Desk, server: MailServer) -> None:
+def test_everybody_gets_a_mail_of_their_own(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR)
     assert desk.send(subject="News for {atfn}") == Succeeded(response="Sent 4 of 4")
-    assert [(str(m["Subject"]), m.get_content().strip()) for m in server.messages] == [
+    assert [(str(m["Subject"]), m.get_content().strip()) for m in mails.messages] == [
         ("News for Anna", "Hello Anna!"),
         ("News for Bo", "Hello Bo!"),
         ("News for Carl", "Hello Carl!"),
         ("News for Dag", "Hello Dag!"),
     ]
-    [first, *_] = server.messages
+    [first, *_] = mails.messages
     assert str(first["From"]) == "Kari Nordmann <kari@sender.example>"
     assert str(first["To"]) == "Anna Test <anna@example.test>"
     assert first["Date"]
@@ -94,20 +41,20 @@ def test_everybody_gets_a_mail_of_their_own(desk: Desk, server: MailServer) -> N
     assert all(row["lastsent"] for row in rows(desk.database_url, "SELECT * FROM crm7.email WHERE person_id > 7000"))
 
 
-def test_a_second_run_of_the_task_sends_nothing_again(desk: Desk, server: MailServer) -> None:
+def test_a_second_run_of_the_task_sends_nothing_again(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR)
     desk.send()
     desk.context.next_attempt()
     desk.context.checkpoint = None  # as with a replay that was given other parameters
     assert desk.send("Quite another text", subject="Other") == Succeeded(response="Sent 4 of 4")
-    assert len(server.messages) == 4
+    assert len(mails.messages) == 4
 
 
 def test_refused_addresses_are_told_and_the_rest_goes_on(
-    desk: Desk, server: MailServer, caplog: pytest.LogCaptureFixture
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.know(FOUR)
-    server.at_recipient["bo@example.test"].append("550 5.1.1 no such user")
+    mails.at_recipient["bo@example.test"].append("550 5.1.1 no such user")
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 refused")
     row = recipient_rows(desk.database_url)["bo@example.test"]
     assert (row["status"], row["bounce_code"], row["bounce_reason"]) == (BOUNCED, 550, "5.1.1 no such user")
@@ -123,16 +70,16 @@ def test_refused_addresses_are_told_and_the_rest_goes_on(
     assert (shipment["hardbounce_num"], shipment["hardbounce_rate"]) == (1, 25.0)
 
 
-def test_a_server_that_relays_nothing_does_not_spoil_the_addresses(desk: Desk, server: MailServer) -> None:
+def test_a_server_that_relays_nothing_does_not_spoil_the_addresses(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR)
-    server.at_recipient["bo@example.test"].append("554 5.7.1 relay access denied")
+    mails.at_recipient["bo@example.test"].append("554 5.7.1 relay access denied")
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 refused")
     assert not rows(desk.database_url, "SELECT * FROM crm7.email WHERE bouncecount > 0")
 
 
-def test_whom_the_server_puts_off_is_tried_again_later(desk: Desk, server: MailServer) -> None:
+def test_whom_the_server_puts_off_is_tried_again_later(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR)
-    server.at_recipient["bo@example.test"].extend(["451 4.7.1 greylisted", "451 4.7.1 greylisted"])
+    mails.at_recipient["bo@example.test"].extend(["451 4.7.1 greylisted", "451 4.7.1 greylisted"])
     outcome = desk.send()
     assert isinstance(outcome, Snoozed)
     assert 290 < outcome.seconds <= 300
@@ -144,12 +91,12 @@ def test_whom_the_server_puts_off_is_tried_again_later(desk: Desk, server: MailS
     assert isinstance(later, Snoozed)
     _let_time_pass(desk)
     assert desk.send() == Succeeded(response="Sent 4 of 4")
-    assert server.recipients.count("anna@example.test") == 1
+    assert mails.recipients.count("anna@example.test") == 1
 
 
-def test_who_is_put_off_for_hours_is_told_as_refused(desk: Desk, server: MailServer) -> None:
+def test_who_is_put_off_for_hours_is_told_as_refused(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR[:1])
-    server.at_recipient["anna@example.test"].extend(["451 later"] * 5)
+    mails.at_recipient["anna@example.test"].extend(["451 later"] * 5)
     for _ in range(4):
         assert isinstance(desk.send(), Snoozed)
         _let_time_pass(desk)
@@ -163,10 +110,10 @@ def _let_time_pass(desk: Desk) -> None:
 
 
 def test_a_mail_whose_answer_is_lost_is_in_doubt_and_never_sent_again(
-    desk: Desk, server: MailServer, caplog: pytest.LogCaptureFixture
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.know(FOUR)
-    server.at_end["bo@example.test"].append(HANG_UP)
+    mails.at_end["bo@example.test"].append(HANG_UP)
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 in doubt")
     assert "in doubt: Bo Test <bo@example.test>: it is not known whether the mail server took the mail" in (
         caplog.messages
@@ -174,21 +121,21 @@ def test_a_mail_whose_answer_is_lost_is_in_doubt_and_never_sent_again(
     assert desk.states()["bo"] == IN_DOUBT
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 in doubt")
-    assert sorted(server.recipients).count("bo@example.test") == 1
+    assert sorted(mails.recipients).count("bo@example.test") == 1
 
 
 @pytest.mark.parametrize("answer", [HANG_UP, "421 4.3.2 too many connections"])
 def test_a_connection_that_breaks_before_the_mail_is_handed_over_is_made_again(
-    desk: Desk, server: MailServer, answer: str
+    desk: Desk, mails: MailServer, answer: str
 ) -> None:
     desk.know(FOUR)
-    server.at_recipient["bo@example.test"].append(answer)
+    mails.at_recipient["bo@example.test"].append(answer)
     assert desk.send() == Succeeded(response="Sent 4 of 4")
-    assert server.recipients == ["anna@example.test", "bo@example.test", "carl@example.test", "dag@example.test"]
+    assert mails.recipients == ["anna@example.test", "bo@example.test", "carl@example.test", "dag@example.test"]
 
 
 def test_who_must_not_be_written_to_is_left_out_with_a_reason(
-    desk: Desk, server: MailServer, caplog: pytest.LogCaptureFixture
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk.know(
         [
@@ -212,8 +159,8 @@ def test_who_must_not_be_written_to_is_left_out_with_a_reason(
     outcome = desk.send(shipment_type_id=3)
     assert isinstance(outcome, Succeeded)
     assert outcome.response.startswith("Sent 1 of 8; 7 left out (")
-    assert len(server.messages) == 1
-    assert "unsubscribe" in str(server.messages[0]["List-Unsubscribe"])
+    assert len(mails.messages) == 1
+    assert "unsubscribe" in str(mails.messages[0]["List-Unsubscribe"])
     log = "\n".join(caplog.messages)
     for person, reason in {
         "Bo Blocked": "no electronic marketing",
@@ -232,7 +179,7 @@ def test_who_must_not_be_written_to_is_left_out_with_a_reason(
     assert not [line for line in log.splitlines() if "Anna Allowed" in line]
 
 
-def test_who_objects_while_mails_are_being_sent_gets_none(desk: Desk, server: MailServer) -> None:
+def test_who_objects_while_mails_are_being_sent_gets_none(desk: Desk, mails: MailServer) -> None:
     desk.know(FOUR)
     desk.context.killed_after = 6  # four to choose the recipients, two to send
     with pytest.raises(Killed):
@@ -240,4 +187,4 @@ def test_who_objects_while_mails_are_being_sent_gets_none(desk: Desk, server: Ma
     change(desk.database_url, "UPDATE crm7.person SET nomailing = 1 WHERE firstname = 'Carl'")
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 left out (1 no mailing)")
-    assert server.recipients == ["anna@example.test", "bo@example.test", "dag@example.test"]
+    assert mails.recipients == ["anna@example.test", "bo@example.test", "dag@example.test"]
