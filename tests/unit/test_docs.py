@@ -8,6 +8,7 @@ import re
 import tomllib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -61,6 +62,16 @@ def test_task_examples_define_tasks(page: Path) -> None:
         namespace: dict[str, object] = {"__name__": f"example_in_{page.stem.replace('-', '_')}"}
         exec(compile(code, page.name, "exec"), namespace)
         assert any(isinstance(value, TaskDefinition) for value in namespace.values())
+
+
+def test_tests_in_examples_pass(page: Path, tmp_path: Path) -> None:
+    for code in blocks(page, "python"):
+        if "\ndef test_" not in code:
+            continue
+        namespace: dict[str, Any] = {"__name__": "example_of_tests"}
+        exec(compile(code, page.name, "exec"), namespace)
+        for name in [name for name in namespace if name.startswith("test_")]:
+            namespace[name](tmp_path)
 
 
 def test_toml_and_json_examples_can_be_read(page: Path) -> None:
