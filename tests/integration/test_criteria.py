@@ -191,6 +191,9 @@ WRONG = [
     ("name", "is", ["a\x00b"], "cannot be read"),
     ("stop", "set", ["perhaps"], "'stop' takes 1 or 0."),
     ("category", "oneOf", [], "needs at least one value."),
+    ("name", "is", [], "needs at least one value."),
+    ("name", "is", ["\ud800"], "cannot be read"),
+    ("sale/date", "thisWeak", [], "'date' is a date field. Did you mean thisWeek"),
 ]  # fmt: skip
 
 

@@ -15,8 +15,8 @@ from sqlalchemy import FromClause, and_, exists, func, not_, or_, true
 
 from batchtask.definitions import TaskFailure
 from worker.tasks.crm.catalogue import Catalogue, did_you_mean, is_without
-from worker.tasks.crm.fields import Condition, Field
-from worker.tasks.crm.operators import Asking, canonical, known_operators, make_test, value_count
+from worker.tasks.crm.fields import Condition, Field, Kind
+from worker.tasks.crm.operators import Asking, canonical, is_known, known_operators, make_test, value_count
 from worker.tasks.crm.subject import Link, Subject
 from worker.tasks.crm.subjects import SUBJECTS
 
@@ -115,21 +115,21 @@ def _criterion(
         # No address at all is as empty as an address without a city.
         filled = field.holds(lambda value: not_(make_test(field, name, (), asking)(value)))
         return func.coalesce(filled, False) if denied else not_(func.coalesce(filled, False))
-    _check_count(criterion, name)
+    if not is_known(field.kind, name):
+        raise _unknown_operator(criterion, field)
+    _check_count(criterion, field.kind, name)
     try:
         test = make_test(field, name, criterion.values, asking)
-    except KeyError:
-        raise _unknown_operator(criterion, field) from None
     except (ValueError, OverflowError) as error:
         raise _bad_value(criterion, field) from error
     held = field.holds(test)
     return not_(func.coalesce(held, False)) if denied else held
 
 
-def _check_count(criterion: Criterion, name: str) -> None:
+def _check_count(criterion: Criterion, kind: Kind, name: str) -> None:
     count = value_count(name)
     given = len(criterion.values)
-    if count is None and not given and name == "oneof":
+    if count is None and not given and kind is not Kind.FLAG:
         raise TaskFailure(f"The criterion {criterion} needs at least one value.")
     if count is not None and count > given:
         raise TaskFailure(f"The criterion {criterion} needs {count} value{'s' * (count > 1)}, not {given}.")

@@ -22,6 +22,7 @@ def read_text(value: str) -> str:
     """
     if "\x00" in value:
         raise ValueError(value)
+    value.encode()  # half a character: UnicodeEncodeError is a ValueError
     wrapped = _WRAPPED.fullmatch(value)
     return wrapped[2] if wrapped else value
 

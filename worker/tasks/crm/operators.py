@@ -56,6 +56,17 @@ _COUNTS = {
     **dict.fromkeys(("nextperiod", "previousperiod", "thisandnext", "thisandprevious"), 2),
 }  # fmt: skip
 _SEVERAL = {"is", "oneof"}
+_SPELLED = {
+    name.lower(): name
+    for name in (
+        "oneOf", "isNull", "lessEquals", "greaterEquals", "beforeTime", "afterTime", "dateTime", "beforeToday",
+        "afterToday", "thisWeek", "lastWeek", "nextWeek", "thisMonth", "lastMonth", "nextMonth", "thisQuarter",
+        "lastQuarter", "nextQuarter", "thisHalf", "lastHalf", "nextHalf", "thisYear", "lastYear", "nextYear",
+        "lastDays", "nextDays", "beforeDays", "afterDays", "thisPeriod", "nextPeriod", "previousPeriod",
+        "thisAndNext", "thisAndPrevious", "thisPreviousAndNext", "currentAssociate", "currentGroup",
+        "isNot", "notOneOf", "notBegins", "notEnds", "notContains", "notBetween", "isNotNull",
+    )
+}  # fmt: skip
 
 
 def canonical(operator: str) -> tuple[str, bool]:
@@ -65,9 +76,15 @@ def canonical(operator: str) -> tuple[str, bool]:
 
 
 def known_operators(kind: Kind) -> list[str]:
-    """Return all operators for values of this kind, without their other names."""
+    """Return all operators for values of this kind, as archives spell them, without their other names."""
     positive = {*_operators(kind), "isnull"}
-    return sorted(positive) + sorted(name for name, of in _DENIALS.items() if of in positive and name.isalpha())
+    denied = [name for name in _SPELLED if _DENIALS.get(name) in positive]
+    return [_SPELLED.get(name, name) for name in (*sorted(positive), *denied)]
+
+
+def is_known(kind: Kind, name: str) -> bool:
+    """Say whether values of this kind can be asked that."""
+    return name == "isnull" or name in _operators(kind)
 
 
 def value_count(name: str) -> int | None:
