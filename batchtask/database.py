@@ -9,6 +9,7 @@ from functools import partial
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.pool import NullPool
 
 from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
 
@@ -38,7 +39,7 @@ def make_engine(
 
     Args:
         url: Of the database.
-        pool_size: Connections that are kept.
+        pool_size: Connections that are kept; 0 = none, each is closed after its use.
         pre_ping: Try each connection before it is used, for callers that cannot repeat what they do after a loss.
         idle_seconds: The server ends a transaction in which nothing is said for so long; None = as it is set up.
 
@@ -48,8 +49,7 @@ def make_engine(
     try:
         engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
-            pool_size=pool_size,
-            pool_pre_ping=pre_ping,
+            **({"pool_size": pool_size, "pool_pre_ping": pre_ping} if pool_size else {"poolclass": NullPool}),
             connect_args={"connect_timeout": 5, "application_name": "batchtask", **_ALIVE},
         )
     except Exception as error:

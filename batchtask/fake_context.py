@@ -130,7 +130,7 @@ class FakeContext:
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         self._moment("before a connection")
-        with self._engine() as engine, engine.connect() as connection:
+        with _engine_for(self.database_url).connect() as connection:
             yield connection
         self._moment("after a connection")
 
@@ -159,7 +159,7 @@ class FakeContext:
         refuse_nested(self._inside)
         self._inside, self._unsaved = True, None
         try:
-            with self._engine() as engine, Block(engine, expire_on_commit=False) as session:  # closing rolls back
+            with Block(_engine_for(self.database_url), expire_on_commit=False) as session:  # closing rolls back
                 yield session
                 session.flush()
                 self._moment("before a commit")
@@ -259,21 +259,13 @@ class FakeContext:
         if self.lease_lost:
             raise LeaseLost(str(self.task_id), self.attempt)
 
-    @contextmanager
-    def _engine(self) -> Iterator[Engine]:
-        engine = _engine_for(self.database_url)
-        try:
-            yield engine
-        finally:
-            engine.dispose()  # of its connections: nobody has to close the context, and the database can be dropped
-
 
 @cache
 def _engine_for(database_url: str) -> Engine:
-    """One engine for each database: it asks the server once for what it is."""
+    """One engine for each database: it asks the server once for what it is. It keeps no connections open."""
     from batchtask.database import make_engine  # noqa: PLC0415 - most tests need no database
 
-    return make_engine(database_url, idle_seconds=None)
+    return make_engine(database_url, pool_size=0, idle_seconds=None)
 
 
 class _Keeper(logging.Handler):
