@@ -114,4 +114,5 @@ class CounterPieces:
             mark_counting(session, kind)
         with self._context.transaction() as session:
             wait_for_turn(session, self._context, Work.COUNTERS, kind.table_number)
-            self._results.keep(key, count_anew(session, self._context, kind, configuration))
+            self._results.note(key, count_anew(session, self._context, kind, configuration))
+            self._results.settle(key)

@@ -52,7 +52,7 @@ def mark_stale(session: Session, monitor: Monitor) -> None:
 
 
 def lock_definition(session: Session, monitor: Monitor) -> None:
-    """Wait for the definition's row. To be called before rows of values are locked; the CRM counts there, too."""
+    """Wait for the definition's row, so that nobody can mark it as changed until the transaction ends."""
     definition = crm7.statusdef.c
     locked = select(definition.statusdef_id).where(definition.statusdef_id == monitor.statusdef_id)
     session.execute(locked.with_for_update())

@@ -10,7 +10,14 @@ from worker.tasks.crm.user_fields import load_user_fields
 from worker.tasks.status_monitors.counters import load_configurations
 from worker.tasks.status_monitors.exclusion import Work, wait_for_turn
 from worker.tasks.status_monitors.matching import criteria_have_changed, read_question
-from worker.tasks.status_monitors.monitors import Monitor, load_monitors, mark_generated, mark_stale, mark_started
+from worker.tasks.status_monitors.monitors import (
+    Monitor,
+    load_monitors,
+    lock_definition,
+    mark_generated,
+    mark_stale,
+    mark_started,
+)
 from worker.tasks.status_monitors.owners import OwnerKind, load_kinds
 from worker.tasks.status_monitors.results import MONITORS, Piece, Results
 from worker.tasks.status_monitors.values import Exchange
@@ -66,12 +73,15 @@ class MonitorPieces:
         with self._context.transaction() as session:
             wait_for_turn(session, self._context, Work.MONITOR, monitor.statusdef_id)
             question = read_question(session.connection(), self._catalogue, kind, monitor)
-            change = Exchange(session, self._context, monitor, kind).run(question.matches)
+            self._results.note(key, Exchange(session, self._context, monitor, kind).run(question.matches))
+        # By themselves, because the CRM counts in that row, too: whoever saves a record would wait for the exchange.
+        with self._context.transaction() as session:
+            lock_definition(session, monitor)
             stale = criteria_have_changed(session.connection(), monitor, question)
-            if stale:
-                self._warn_of_changed_criteria(monitor)
             mark_generated(session, monitor, stale=stale)
-            self._results.keep(key, change)
+            self._results.settle(key)
+        if stale:
+            self._warn_of_changed_criteria(monitor)
 
     def _kind(self, monitor: Monitor) -> OwnerKind:
         kind = self._kinds.get(monitor.owner_table)

@@ -38,6 +38,7 @@ class Piece:
 class _Kept(msgspec.Struct):
     """The checkpoint."""
 
+    noted: dict[str, Change] = {}  #: rows are written, books are not
     done: dict[str, Change] = {}
     skipped: list[str] = []
 
@@ -53,15 +54,32 @@ class Results:
         """Say whether a piece is settled."""
         return key in self._kept.done or key in self._kept.skipped
 
-    def keep(self, key: str, change: Change) -> None:
-        """Keep what was done; to be called in the transaction that does it."""
-        self._kept.done[key] = change
-        self._context.save_checkpoint(msgspec.to_builtins(self._kept))
+    def note(self, key: str, change: Change) -> None:
+        """Keep what was done to the rows; to be called in the transaction that does it.
+
+        A repetition, after a death before the piece was settled, adds to what was noted first.
+        """
+        first = self._kept.noted.get(key, Change())
+        self._kept.noted[key] = Change(
+            added=first.added + change.added,
+            changed=first.changed + change.changed,
+            removed=first.removed + change.removed,
+            unchanged=max(0, change.unchanged - first.added - first.changed),
+        )
+        self._save()
+
+    def settle(self, key: str) -> None:
+        """Keep that a piece is finished; to be called in the transaction that finishes it."""
+        self._kept.done[key] = self._kept.noted.pop(key)
+        self._save()
 
     def skip(self, key: str, title: str, reason: str) -> None:
         """Keep that a piece cannot be done, and log why."""
         self._context.log.warning("skipped: %s: %s", title, reason, extra={"action": "skipped"})
         self._kept.skipped.append(key)
+        self._save()
+
+    def _save(self) -> None:
         self._context.save_checkpoint(msgspec.to_builtins(self._kept))
 
     def summary(self, what: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from batchtask import crm7
 from batchtask.definitions import TaskContext
-from worker.tasks.status_monitors.monitors import Monitor, lock_definition
+from worker.tasks.status_monitors.monitors import Monitor
 from worker.tasks.status_monitors.owners import OwnerKind
 from worker.tasks.status_monitors.results import Change
 from worker.tasks.status_monitors.staging import change_untouched, first_new_id, settle_in, stage
@@ -32,7 +32,6 @@ class Exchange:
         self._session = session
         self._context = context
         self._kind = kind
-        self._monitor = monitor
         self._values = {"statusdef_id": monitor.statusdef_id, "associate_id": context.owner}
 
     def run(self, matches: Select[Any]) -> Change:
@@ -51,8 +50,7 @@ class Exchange:
         changed = self._stage("saint_changed", _CHANGED)
         self._context.check_cancelled()
         self._insert(added)
-        lock_definition(self._session, self._monitor)
-        # From here to the commit users may have to wait for us: nothing slow follows.
+        # From here to the commit whoever saves one of the records that change waits for us: nothing else follows.
         refreshed, removed = self._change() if changed else (0, 0)
         if added:
             self._mark_dirty(snapshot)
