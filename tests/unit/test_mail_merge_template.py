@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from batchtask.definitions import TaskFailure
-from tests.mail_merge_support import W, field_runs, merge, paragraph, text_of, write_template
+from tests.mail_merge_support import PACKAGE, W, field_runs, merge, paragraph, text_of, write_template
 from worker.tasks.mail_merge.template import Layout, compile_template
 from worker.tasks.mail_merge.variables_in_text import Rules
 
@@ -361,19 +361,16 @@ def test_every_letter_brings_its_footnotes_and_counts_them_from_one(tmp_path: Pa
     assert values("numRestart", "val", merged.document) == ["eachSect"] * 4  # foot- and endnotes of two letters
 
 
-def test_footnotes_of_a_pdf_have_their_numbers_written_out(tmp_path: Path) -> None:
-    """LibreOffice counts them through the whole document."""
+def test_footnotes_in_one_pdf_are_refused(tmp_path: Path) -> None:
     template = write_template(tmp_path, REFERENCE, footnotes=NOTES)
-    merged = merge(template, [{"name": "A"}, {"name": "B"}], layout=Layout(for_libreoffice=True))
-    assert merged.paragraphs == ["A1", "B1"]
-    assert b"footnoteRef/" not in merged.parts["word/footnotes.xml"]
-
-
-def test_endnotes_in_one_pdf_are_refused(tmp_path: Path) -> None:
-    body = '<w:p><w:r><w:endnoteReference w:id="2"/></w:r></w:p>'
-    template = write_template(tmp_path, body, endnotes='<w:endnote w:id="2"><w:p/></w:endnote>')
-    with pytest.raises(TaskFailure, match="use separate_files"):
+    with pytest.raises(TaskFailure, match="footnotes .* use separate_files"):
         merge(template, [{}], layout=Layout(for_libreoffice=True))
+
+
+def test_a_file_of_its_own_keeps_its_notes_even_as_pdf(tmp_path: Path) -> None:
+    template = write_template(tmp_path, REFERENCE, footnotes=NOTES)
+    merged = merge(template, [{"name": "A"}], layout=Layout(for_libreoffice=True, alone=True))
+    assert values("footnoteReference", "id", merged.document) == ["8"]
 
 
 def test_a_missing_template_is_named(tmp_path: Path) -> None:
@@ -393,4 +390,49 @@ def test_a_damaged_template_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types")
     with pytest.raises(TaskFailure, match=r"letter\.docx is damaged"):
+        merge(path, [{}])
+
+
+@pytest.mark.parametrize(
+    ("name", "head"),
+    [
+        ("letter.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 as of Word 97, and of an encrypted .docx"),
+        ("letter.docx", b""),
+        ("letter.docx", b"PK\x03\x04 cut off"),
+    ],
+)
+def test_what_word_97_or_a_cut_upload_left_is_refused(tmp_path: Path, name: str, head: bytes) -> None:
+    path = tmp_path / name
+    path.write_bytes(head)
+    with pytest.raises(TaskFailure, match=r"is not a \.docx or is damaged"):
+        merge(path, [{}])
+
+
+def test_a_template_of_libreoffice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "letter.odt"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+    with pytest.raises(TaskFailure, match=r"letter\.odt is damaged"):
+        merge(path, [{}])
+
+
+def test_macros_are_refused(tmp_path: Path) -> None:
+    path = write_template(tmp_path, paragraph("x"))
+    kind = "application/vnd.ms-word.document.macroEnabled.main+xml"
+    override = f'<Override PartName="/word/document.xml" ContentType="{kind}"/>'
+    types = f'<Types xmlns="{PACKAGE}/content-types">{override}</Types>'
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()} | {"[Content_Types].xml": types.encode()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in parts.items():
+            archive.writestr(name, data)
+    with pytest.raises(TaskFailure, match="holds macros: save it as an ordinary"):
+        merge(path, [{}])
+
+
+def test_a_template_that_unpacks_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "letter.docx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/media/huge.bin", bytes(257 * 1024 * 1024))
+    with pytest.raises(TaskFailure, match="too large"):
         merge(path, [{}])

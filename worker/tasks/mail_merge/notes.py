@@ -9,7 +9,7 @@ from lxml import etree
 from worker.tasks.mail_merge.compile import Marks
 from worker.tasks.mail_merge.package import Package
 from worker.tasks.mail_merge.pieces import Boundary, Number, Piece
-from worker.tasks.mail_merge.wordml import Element, new_text, parse, section_child, serialise, w
+from worker.tasks.mail_merge.wordml import Element, parse, section_child, serialise, w
 
 KINDS = ("footnote", "endnote")
 
@@ -56,21 +56,6 @@ def restart_numbers(section: Element) -> None:
         for already in properties.findall(w("numRestart")):
             properties.remove(already)
         etree.SubElement(properties, w("numRestart"), {w("val"): "eachSect"})
-
-
-def write_numbers(body: Element, root: Element) -> None:
-    """Write the numbers of footnotes into the text, for LibreOffice counts on from letter to letter."""
-    by_id = {note.get(w("id")): note for note in root.iter(w("footnote"))}
-    counted = [found for found in body.iter(w("footnoteReference")) if found.get(w("customMarkFollows")) is None]
-    for number, reference in enumerate(counted, 1):
-        reference.set(w("customMarkFollows"), "1")
-        reference.addnext(new_text(str(number)))
-        note = by_id.get(reference.get(w("id")))
-        for place in [] if note is None else list(note.iter(w("footnoteRef"))):
-            place.addprevious(new_text(str(number)))
-            parent = place.getparent()
-            assert parent is not None
-            parent.remove(place)
 
 
 def end_with_section(package: Package) -> None:

@@ -74,7 +74,9 @@ class Package:
             main = _main_part(parts)
             document = parse(parts[main])
         except (KeyError, StopIteration, etree.XMLSyntaxError) as error:
-            raise TaskFailure(f"The template {path.name} is damaged: open it in Word and save it again.") from error
+            raise TaskFailure(
+                f"The template {path.name} is damaged, or of another program: open it in Word and save it as .docx."
+            ) from error
         if etree.QName(document).namespace == STRICT_W:
             raise TaskFailure(f'The template {path.name} is a "Strict Open XML" file: save it as an ordinary .docx.')
         package = cls(parts=parts, main=main, content_types=content_types)
@@ -139,7 +141,8 @@ def _read_parts(path: Path) -> dict[str, bytes]:
         raise TaskFailure(f"The worker may not read the template {path}: give it the right to.") from error
     except (zipfile.BadZipFile, ZlibError, EOFError, NotImplementedError, RuntimeError, OSError) as error:
         raise TaskFailure(
-            f"The template {path.name} is not a .docx or is damaged: open it in Word and save it as .docx."
+            f"The template {path.name} is not a .docx or is damaged: open it in Word and save it as .docx, "
+            "without a password."
         ) from error
 
 

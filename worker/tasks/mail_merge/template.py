@@ -19,7 +19,6 @@ from worker.tasks.mail_merge.notes import (
     end_with_section,
     mark_references,
     restart_numbers,
-    write_numbers,
 )
 from worker.tasks.mail_merge.package import Package, relationships_name
 from worker.tasks.mail_merge.pieces import Boundary, Piece, SectionBreak, text_names
@@ -147,7 +146,7 @@ class _Compiler:
             notes = parse(self._package.parts[part])
             clean(notes)
             if not self._layout.alone:
-                self._count_notes(root, notes, kind, sections)
+                self._count_notes(kind, sections)
             note_marks = Marks()
             mark_references(root, notes, kind, marks, note_marks)
             self._mark_variables(notes, note_marks)
@@ -155,15 +154,14 @@ class _Compiler:
             opening, letter, ends = _cut(assemble(notes, note_marks))
             self._notes.append(Notes(part=part, opening=opening, letter=letter, ends=ends))
 
-    def _count_notes(self, root: Element, notes: Element, kind: str, sections: Sections) -> None:
+    def _count_notes(self, kind: str, sections: Sections) -> None:
         """Let every letter count its notes from 1, and keep them."""
-        if not self._layout.for_libreoffice:
+        # LibreOffice counts through the whole document and, measured, prints its number beside one of ours.
+        if self._layout.for_libreoffice:
+            self._unsupported.add(f"{kind}s (one PDF would count them from letter to letter: use separate_files)")
+        else:
             restart_numbers(sections.properties[0])
             end_with_section(self._package)
-        elif kind == "footnote":
-            write_numbers(root, notes)
-        else:
-            self._unsupported.add("endnotes (in one PDF all would stand behind the last letter: use separate_files)")
 
     def _mark_variables(self, root: Element, marks: Marks) -> None:
         found = find_variables(root, self._rules)
