@@ -92,7 +92,7 @@ class RequestCancel:
 
 @dataclass(frozen=True, kw_only=True)
 class Reject:
-    """No worker will ever be able to run the task."""
+    """No worker will ever be able to run the task; refused while one does."""
 
     message: str
     cause: Cause = Cause.REJECTED

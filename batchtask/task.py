@@ -97,6 +97,8 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
             return _request_cancel(state, intention)
         case Reject():
             _require_unfinished(state)
+            if state.phase is Phase.RUNNING:
+                raise HeldByAnother  # some worker could read it: what nobody can read is another message
             return [TaskFailed(cause=intention.cause, message=intention.message)]
         case Replay():
             return _replay(state, intention)

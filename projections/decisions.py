@@ -10,7 +10,7 @@ from batchtask.broker import Delivery
 from batchtask.errors import MessageError, TaskNotFound
 from batchtask.events import AttemptStarted, RecordedEvent, TaskDeferred, TaskReplayed
 from batchtask.identifiers import TaskId
-from batchtask.intentions import AlreadyFinished, Defer, Intention, Reject, RequestCancel
+from batchtask.intentions import AlreadyFinished, Defer, HeldByAnother, Intention, Reject, RequestCancel
 from batchtask.messages import CancelTask, SubmitTask
 from batchtask.store import Append, EventStore, first_event
 from batchtask.task import decide
@@ -46,7 +46,7 @@ class Decisions:
         return self._decide(command.id, _always(_wish(command)))
 
     def reject(self, task_id: TaskId, message: str, delivery: Delivery) -> list[RecordedEvent]:
-        """End a task whose message was set aside; adds nothing to one that has finished, or that nobody knows."""
+        """End a task whose message was set aside; adds nothing to one that runs, has finished, or is unknown."""
         return self._decide_on_letter(task_id, delivery, _always(Reject(message=message)))
 
     def rescue(self, task_id: TaskId, message: str, delivery: Delivery) -> list[RecordedEvent]:
@@ -94,7 +94,7 @@ class Decisions:
                 return history
             try:
                 append = Append(task_id, state.version, decide(state, intention), self._now())
-            except AlreadyFinished:
+            except (AlreadyFinished, HeldByAnother):
                 return history
             if not self._store.append_many([append]):
                 return [*history, *append.recorded()]

@@ -124,6 +124,18 @@ def test_a_task_whose_message_we_set_aside_has_failed(store: EventStore, letters
     assert store.load(wanted.id)[-1].body == TaskFailed(cause=Cause.REJECTED, message="not of this world")
 
 
+def test_another_message_of_a_task_that_runs_does_not_end_it_when_it_is_set_aside(
+    store: EventStore, letters: DeadLetters
+) -> None:
+    wanted = command()
+    Desks(store).lease(wanted)
+    headers = {**BROKER_GAVE_UP, REASON_HEADER: "not of this world", QUEUE_HEADER: "batchtask.tasks"}
+
+    letters.record([letter(envelope.encode_command(wanted, source="/test"), headers)])
+
+    assert store.state(wanted.id).phase is Phase.RUNNING
+
+
 def test_a_wish_to_cancel_that_nobody_can_read_does_not_end_its_task(store: EventStore, letters: DeadLetters) -> None:
     wanted = command()
     Desks(store).lease(wanted)

@@ -263,7 +263,6 @@ def again(*tries: Event) -> list[Event]:
         (STOPPING, CANCEL, []),
         # No worker can run it.
         (QUEUED, REJECT, [TaskFailed(cause=Cause.REJECTED, message="unknown task")]),
-        (RUNNING, REJECT, [TaskFailed(cause=Cause.REJECTED, message="unknown task")]),
     ],
 )
 def test_what_follows_from_an_intention(history: list[Event], intention: Intention, events: list[Event]) -> None:
@@ -274,6 +273,7 @@ def test_what_follows_from_an_intention(history: list[Event], intention: Intenti
     ("history", "intention", "refusal"),
     [
         (RUNNING, NEW, HeldByAnother),
+        (RUNNING, REJECT, HeldByAnother),
         (RUNNING, COPY_REDELIVERED, HeldByAnother),
         (RUNNING, SAME, HeldByAnother),
         (LEASED, NEW, HeldByAnother),

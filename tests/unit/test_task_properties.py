@@ -33,6 +33,7 @@ from batchtask.events import (
     ProgressReported,
     RetryScheduled,
     TaskDeferred,
+    TaskFailed,
     TaskReplayed,
     TaskSubmitted,
     TaskSucceeded,
@@ -208,7 +209,7 @@ def test_whoever_has_another_fence_changes_nothing(first: TaskSubmitted, numbers
 def test_nothing_more_happens_to_a_task_that_has_ended(first: TaskSubmitted, numbers: list[int]) -> None:
     state = state_after(chosen(first, numbers))
     if not state.phase.finished:
-        state = state_after([*chosen(first, numbers), *decide(state, intentions(state)["reject"])])
+        state = state_after([*chosen(first, numbers), TaskFailed(cause=Cause.REJECTED, message="no worker knows it")])
     for intention in intentions(state).values():
         if isinstance(intention, Release):
             assert decide(state, intention) == []
