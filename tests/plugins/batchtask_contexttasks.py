@@ -101,7 +101,7 @@ def raises_other(context: TaskContext, die: Callable[[], Any]) -> None:
 def talks(context: TaskContext, die: Callable[[], Any]) -> None:
     context.log.debug("unheard")
     context.log.info("hello %s", "Ida")
-    logging.getLogger("a.library").warning("y" * 5_000 + "\udcff")
+    logging.getLogger("a.library").warning("y" * 5_000)
 
 
 @scenario

@@ -32,7 +32,11 @@ def test_keys_can_be_changed_one_after_the_other() -> None:
         Sealer(OLD).open(both.reseal(sealed))
 
 
-@pytest.mark.parametrize("sealed", ["", "hemmelig", "ünsealed", Sealer(OLD).seal("x"), Sealer(NEW).seal("x")[:-4]])
+@pytest.mark.parametrize(
+    "sealed",
+    ["", "hemmelig", "ünsealed", Sealer(OLD).seal("x"), Sealer(NEW).seal("x")[:-4]],
+    ids=["empty", "plain", "not ascii", "other key", "cut"],
+)
 def test_what_this_key_did_not_seal_is_refused(sealed: str) -> None:
     with pytest.raises(SecretUnreadable):
         Sealer(NEW).open(sealed)
@@ -45,7 +49,7 @@ def test_a_changed_letter_is_noticed() -> None:
         Sealer(NEW).open(sealed[:40] + other + sealed[41:])
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "secret", NEW[:-2]])
+@pytest.mark.parametrize("keys", ["", " , ", "secret", NEW[:-2]], ids=["empty", "blank", "no key", "cut"])
 def test_without_a_proper_key_the_setting_is_named(keys: str) -> None:
     with pytest.raises(SettingsError, match="BATCHTASK_SECRET_KEYS"):
         Sealer(keys).seal("x")
