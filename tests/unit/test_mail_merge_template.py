@@ -363,7 +363,7 @@ def test_every_letter_brings_its_footnotes_and_counts_them_from_one(tmp_path: Pa
 
 def test_footnotes_in_one_pdf_are_refused(tmp_path: Path) -> None:
     template = write_template(tmp_path, REFERENCE, footnotes=NOTES)
-    with pytest.raises(TaskFailure, match="footnotes .* use separate_files"):
+    with pytest.raises(TaskFailure, match=r"footnotes .* use separate_files"):
         merge(template, [{}], layout=Layout(for_libreoffice=True))
 
 
