@@ -13,8 +13,8 @@ from batchtask.cli.render import STATE_STYLES
 from projections.queries import TaskRow
 
 
-def print_report(console: Console, rows: Sequence[TaskRow]) -> None:
-    """Say what became of each task, and where the files are."""
+def print_report(console: Console, rows: Sequence[TaskRow], sent: Path) -> None:
+    """Say what became of each task, and where the files and the mails that were sent are."""
     table = Table(title="What happened", title_justify="left", title_style="bold", box=None, pad_edge=False)
     for column in ("No.", "Task", "State", "Seconds", "Response"):
         table.add_column(column, justify="right" if column in {"No.", "Seconds"} else "left", overflow="fold")
@@ -35,3 +35,5 @@ def print_report(console: Console, rows: Sequence[TaskRow]) -> None:
         console.print("\n[bold]Files[/]")
     for path in files:
         console.print(f"  {path} [dim]{path.stat().st_size / 1024:,.0f} KiB[/]", soft_wrap=True)
+    mails = len(list(sent.glob("*.eml")))
+    console.print(f"  {sent.absolute()} [dim]{mails} mails[/]", soft_wrap=True)

@@ -46,6 +46,7 @@ class SampleCrm:
     companies: int
     persons: int
     reports: dict[str, int]  #: standard reports and a favourite, by name
+    label_layout_id: int  #: a sheet of fourteen labels
 
 
 def load_sample_crm(connection: Connection, seed: int = 2025) -> SampleCrm:
@@ -80,6 +81,7 @@ def _find(connection: Connection) -> SampleCrm:
         awkward_selection_id=selections[AWKWARD],
         companies=connection.execute(companies).scalar_one(),
         persons=connection.execute(persons).scalar_one(),
+        label_layout_id=connection.execute(select(func.min(crm7.sorlabellayout.c.sorlabellayout_id))).scalar_one(),
         reports={
             row.name: row.sorpublish_id
             for row in connection.execute(select(crm7.sorpublish).order_by(crm7.sorpublish.c.sorpublish_id.desc()))

@@ -19,7 +19,7 @@ from worker.tasks.mail_merge.by_email.definition import EmailParameters, MailSer
 class MailMerge(EmailParameters, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to merge with whom. One of `template` and `template_id`, and at least one recipient, must be given."""
 
-    template: str = ""  #: path of a .docx in the document archive, absolute or from the archive's folder
+    template: str = ""  #: path of a .docx in the document archive, absolute or from `template_folder`
     template_id: int = 0  #: or a row of DocTmpl; its file is looked for below `template_folder`
     template_folder: str = "template"  #: the document archive's folder of templates
     selection_id: int = 0  #: recipients: the members of a selection
