@@ -92,7 +92,7 @@ def set_flag(connection: Connection, key: str, *, message: str, associate_id: in
         False if a task that has not ended has the flag, or another program has set it.
     """
     remove_flags_that_are_over(connection)
-    if not standing_flags(connection, key):
+    if key not in standing_flags(connection, key):
         values = {"key": key, "message": message, "associate_id": associate_id, "lasts": lasts}
         if _inserted(connection, values):
             return True
