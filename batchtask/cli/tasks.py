@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -59,6 +61,9 @@ def submit(
     deduplication_key: Annotated[
         str | None, typer.Option(help="Submissions with one key are one task: the first counts.")
     ] = None,
+    task_id: Annotated[
+        str | None, typer.Option(help="Of the task, to ask again after an answer that did not come.")
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Watch until it has finished.")] = False,
     timeout: Timeout = None,
     as_json: AsJson = False,
@@ -69,6 +74,8 @@ def submit(
 
     if deduplication_key is not None and count > 1:
         raise SettingsError(["--deduplication-key makes one task of all submissions; leave out --count"])
+    if task_id is not None and count > 1:
+        raise SettingsError(["--task-id is of one task; leave out --count"])
     values = read_parameters(parameters or [], parameters_json)
     requests = [
         TaskRequest(
@@ -82,15 +89,24 @@ def submit(
         )
         for _ in range(count)
     ]
+    if task_id is not None:
+        requests = [replace(requests[0], task_id=_task_id(task_id))]
     with Producer(Settings.read(os.environ)) as producer:
         task_ids = producer.submit_many(requests)
     if as_json:
         print_json({"task_ids": task_ids})
     else:
-        for task_id in task_ids:
-            print(task_id)
+        for submitted in task_ids:
+            print(submitted)
     if wait:
         _watch(task_ids, timeout, quiet=as_json)
+
+
+def _task_id(text: str) -> TaskId:
+    try:
+        return TaskId(UUID(text))
+    except ValueError:
+        raise SettingsError([f"{text!r} is no id of a task: give a UUID"]) from None
 
 
 def status(

@@ -12,7 +12,7 @@ import pytest
 
 from batchtask.cli.exits import Exit
 from batchtask.events import CancelRequested, TaskCancelled
-from batchtask.identifiers import TaskId
+from batchtask.identifiers import TaskId, new_task_id
 from projections.rows import State
 from tests.system import ROOT, System
 
@@ -72,6 +72,12 @@ def test_a_submission_that_is_typed_twice_under_a_key_is_one_task(running: Syste
     assert submitted(running, *words) == submitted(running, *words)
 
 
+def test_a_submission_that_is_repeated_with_its_id_is_one_task(running: System) -> None:
+    words = ("noop", "--task-id", str(new_task_id()))
+
+    assert submitted(running, *words) == submitted(running, *words) == TaskId(UUID(words[-1]))
+
+
 def test_a_running_task_is_killed_by_force(running: System) -> None:
     task_id = running.submit_traced("deaf")
     running.wait_started(task_id)
@@ -116,6 +122,8 @@ def test_nothing_is_asked_of_a_task_that_has_ended(running: System) -> None:
         (("submit", "noop", "--delay", "1e300"), "is too long"),
         (("submit", "noop", "--deduplication-key", ""), "not empty"),
         (("submit", "noop", "--deduplication-key", "x", "--count", "2"), "leave out --count"),
+        (("submit", "noop", "--task-id", "4711"), "give a UUID"),
+        (("submit", "noop", "--task-id", str(UUID(int=1)), "--count", "2"), "leave out --count"),
         (("dead", "list", "--since", "999999d"), "'999999d' is no time"),
     ],
 )
