@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +30,44 @@ FOLDER = ROOT / "var" / "bench-tasks"
 LATEST = ROOT / "benchmarks" / "tasks.json"
 
 #: area → key → what it is, unit, and the most it may be.
-MARKS: dict[str, dict[str, tuple[str, str, float | None]]] = {}
+MARKS: dict[str, dict[str, tuple[str, str, float | None]]] = {
+    "report": {
+        "pdf_seconds": ("report: 3 500 rows as PDF", "s", 4),
+        "text_seconds": ("report: 100 000 rows as text", "s", None),
+        "peak_mb": ("report: peak memory of both", "MB", 200),
+    },
+    "letters": {
+        "docx_s": ("mail merge: 10 000 letters, one .docx", "s", 60),
+        "docx_mb": ("mail merge: peak memory", "MB", 200),
+        "separate_s": ("mail merge: 10 000 letters, a .docx each", "s", None),
+        "separate_mb": ("mail merge: peak memory", "MB", 200),
+        "labels_s": ("mail merge: 10 000 labels as PDF", "s", None),
+        "labels_mb": ("mail merge: peak memory", "MB", 200),
+    },
+    "email": {
+        "mails_per_second": ("mail merge: mails to a server in the same process", "/s", None),
+        "database_ms_per_mail": ("mail merge: the ledger, per mail", "ms", None),
+        "memory_mb": ("mail merge: peak memory", "MB", 200),
+    },
+    "inbox": {
+        "first_messages_per_second": ("inbox: first download", "messages/s", None),
+        "first_peak_rss_mb": ("inbox: peak memory", "MB", 200),
+        "nothing_new_seconds": ("inbox: a run that finds nothing new", "s", None),
+        "50_mb_attachment_peak_rss_mb": ("inbox: peak memory with a 50 MB attachment", "MB", 200),
+    },
+    "udef": {
+        "seconds": ("publish-udef: 200 000 records with 119 fields", "s", None),
+        "peak_mb": ("publish-udef: peak memory", "MB", 200),
+        "reader_ms": ("publish-udef: longest wait of a reader meanwhile", "ms", None),
+    },
+    "status_monitors": {
+        "monitors_first_seconds": ("status monitors: 8 of them, 1 M companies, first time", "s", 30),
+        "monitors_second_seconds": ("status monitors: the same a day later", "s", 30),
+        "counters_first_seconds": ("counters: 1 M companies, 600 k activities, 300 k sales", "s", 30),
+        "counters_second_seconds": ("counters: the same a day later", "s", 30),
+        "matches": ("status monitors: matches", "rows", None),
+    },
+}
 
 
 def main(areas: Sequence[str]) -> int:
@@ -57,8 +95,12 @@ def main(areas: Sequence[str]) -> int:
 def _measure(area: str, server_url: str) -> dict[str, float]:
     folder = FOLDER / area
     folder.mkdir(parents=True)
-    with _own_database(server_url, area) as database_url, multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_call, (area, database_url, folder))
+    # Not a pool of multiprocessing: its processes may not start any themselves.
+    with (
+        _own_database(server_url, area) as database_url,
+        ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process,
+    ):
+        return process.submit(_call, area, database_url, folder).result()
 
 
 def _call(area: str, database_url: str, folder: Path) -> dict[str, float]:
