@@ -102,7 +102,7 @@ def test_a_stop_is_heard_while_waiting_for_somebody_who_saves(
         eventually(lambda: waiting(engine))
         context.cancel_after = 0
         with pytest.raises(CancelledByRequest):
-            done.result(timeout=20)
+            done.result(timeout=60)
     assert context.reports[-1][1] == "Waiting for whoever is saving values of company"
     assert udefs.dump() == before
 
@@ -139,7 +139,7 @@ def test_two_owners_are_published_at_once(engine: Engine, start: Callable[..., F
     with holding(engine, "UPDATE crm7.udcontactsmall SET long01 = long01"):
         waits = start("contact")
         eventually(lambda: waiting(engine))
-        start("person").result(timeout=20)  # does not wait for the other
+        start("person").result(timeout=60)  # does not wait for the other
         assert not waits.done()
     waits.result()
     assert company.columns()["Points"] == person.columns()["Points"] == "long05"
