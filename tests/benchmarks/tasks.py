@@ -37,12 +37,12 @@ MARKS: dict[str, dict[str, tuple[str, str, float | None]]] = {
         "peak_mb": ("report: peak memory of both", "MB", 200),
     },
     "letters": {
-        "docx_s": ("mail merge: 10 000 letters, one .docx", "s", 60),
-        "docx_mb": ("mail merge: peak memory", "MB", 200),
-        "separate_s": ("mail merge: 10 000 letters, a .docx each", "s", None),
-        "separate_mb": ("mail merge: peak memory", "MB", 200),
-        "labels_s": ("mail merge: 10 000 labels as PDF", "s", None),
-        "labels_mb": ("mail merge: peak memory", "MB", 200),
+        "letters_docx_s": ("mail merge: 10 000 letters, one .docx", "s", 60),
+        "letters_docx_mb": ("mail merge: peak memory", "MB", 200),
+        "letters_files_s": ("mail merge: 10 000 letters, a .docx each", "s", None),
+        "letters_files_mb": ("mail merge: peak memory", "MB", 200),
+        "letters_labels_s": ("mail merge: 10 000 labels as PDF", "s", None),
+        "letters_labels_mb": ("mail merge: peak memory", "MB", 200),
     },
     "email": {
         "mails_per_second": ("mail merge: mails to a server in the same process", "/s", None),
