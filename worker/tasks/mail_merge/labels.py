@@ -54,7 +54,9 @@ class Labels:
 
         path = work.folder / "labels.pdf"
         labels = (Label(lines=entry.text.split("\n")) for entry in entries())
-        render_labels(self._sheet, labels, path, tell, start=self._gone + 1)
+        printed = render_labels(self._sheet, labels, path, tell, start=self._gone + 1)
+        if printed.warning:
+            context.log.warning(printed.warning)
         return path
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import uharfbuzz as hb
@@ -31,8 +31,8 @@ _CJK_FACES = {
     "ja": _JAPANESE, "ko": _KOREAN, "zh-tw": _TRADITIONAL, "zh-hant": _TRADITIONAL, "zh-hk": _HONG_KONG,
 }  # fmt: skip
 _FOR_SHAPING = ("GSUB", "GPOS", "GDEF", "BASE", "STAT", "VORG", "vhea", "vmtx")  #: of no use to a reader of the PDF
-#: Marks, joiners and spaces are set in the font of the letter before them, if it has them.
-_DEPENDENT = frozenset(("Mn", "Me", "Mc", "Cf", "Zs"))
+#: Marks and joiners are set in the font of the letter before them, if it has them.
+_DEPENDENT = frozenset(("Mn", "Me", "Mc", "Cf"))
 
 
 class Face:
@@ -49,17 +49,13 @@ class Face:
         self.per_em = 1000 / self.face.upem
         self.is_truetype = "glyf" in self.face.table_tags
         self.name = f"{path.name.split('[')[0].split('-VF')[0]}-{index}-{weight}"
-        self._advances: dict[int, float] = {}
 
     def has(self, character: str) -> bool:
         return self.font.get_nominal_glyph(ord(character)) is not None
 
     def advance(self, glyph: int) -> float:
         """Return the width of a glyph that stands alone."""
-        found = self._advances.get(glyph)
-        if found is None:
-            found = self._advances[glyph] = self.font.get_glyph_h_advance(glyph) * self.per_em
-        return found
+        return float(self.font.get_glyph_h_advance(glyph) * self.per_em)
 
     def subset(self, glyphs: Iterable[int]) -> hb.Face:
         """Return a font of these glyphs only, under their old numbers and in this weight."""
@@ -138,9 +134,6 @@ class Fonts:
         if any("\uac00" <= character <= "\ud7a3" for character in text):
             return _KOREAN
         return self._reader_face
-
-    def faces(self) -> Sequence[Face]:
-        return list(self._faces.values())
 
 
 def _face_of(language: str) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from worker.tasks.report.model import Label, LabelSheet
-from worker.tasks.report.pdf_document import POINTS_PER_TWIP, Document, Printed
+from worker.tasks.report.model import Label, LabelSheet, Printed
+from worker.tasks.report.pdf_document import POINTS_PER_TWIP, Document
 from worker.tasks.report.pdf_lines import break_lines
 from worker.tasks.report.pdf_text import Typesetter, clean
 from worker.tasks.report.whole_files import whole_file

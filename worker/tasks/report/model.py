@@ -86,3 +86,19 @@ class Label:
     """One label: the lines of an address."""
 
     lines: Sequence[str] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """What came of printing."""
+
+    pages: int = 0  #: of a PDF
+    boxes: str = ""  #: characters that no font has: boxes stand in their place. The first hundred of them
+
+    @property
+    def warning(self) -> str:
+        """What the user should know; empty if all is well."""
+        if not self.boxes:
+            return ""
+        named = ", ".join(f"{character} (U+{ord(character):04X})" for character in self.boxes)
+        return f"No font has these characters, so that boxes stand in their place: {named}."

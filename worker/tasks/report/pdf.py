@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from worker.tasks.report.model import Line, LineKind, Sheet
-from worker.tasks.report.pdf_document import Document, Printed
+from worker.tasks.report.model import Line, LineKind, Printed, Sheet
+from worker.tasks.report.pdf_document import Document
 from worker.tasks.report.pdf_page import Frame, Page
 from worker.tasks.report.pdf_rows import Rows
 from worker.tasks.report.whole_files import whole_file

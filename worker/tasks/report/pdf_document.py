@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import BinaryIO
 
+from worker.tasks.report.model import Printed
 from worker.tasks.report.pdf_file import PdfFile, text_string
 from worker.tasks.report.pdf_fonts import embed
 from worker.tasks.report.pdf_outline import Outline
 from worker.tasks.report.pdf_text import SetText, Typesetter
 
 POINTS_PER_TWIP = 1 / 20
-
-
-@dataclass(frozen=True, kw_only=True)
-class Printed:
-    """What came of printing."""
-
-    pages: int
-    boxes: str = ""  #: characters that no font has: boxes stand in their place. The first hundred of them
 
 
 class Document:

@@ -11,6 +11,8 @@ from worker.tasks.report.pdf_text import UsedFont
 
 _MAPPINGS_PER_BLOCK = 100
 _SYMBOLIC = 4
+#: Of marks, whose letter has the text: some readers copy a glyph's number if they find nothing at all.
+_NO_TEXT = "\u200b"
 
 
 def embed(file: PdfFile, used: UsedFont) -> int:
@@ -22,7 +24,7 @@ def embed(file: PdfFile, used: UsedFont) -> int:
     descendant = file.add(
         f"<< /Type /Font /Subtype {kind} /BaseFont {name} /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity)"
         f" /Supplement 0 >> /FontDescriptor {_add_descriptor(file, face, glyphs, name)} 0 R /DW 1000"
-        f" /W [{' '.join(f'{glyph} [{face.advance(glyph):.0f}]' for glyph in glyphs)}] >>"
+        f" /W [{' '.join(f'{glyph} [{used.widths[glyph]:.0f}]' for glyph in glyphs)}] >>"
     )
     mapping = file.add_stream(_to_unicode(used.texts).encode("ascii"))
     return file.add(
@@ -53,9 +55,8 @@ def _add_descriptor(file: PdfFile, face: Face, glyphs: list[int], name: str) -> 
 
 def _to_unicode(texts: dict[int, str]) -> str:
     pairs = [
-        f"<{glyph:04x}> <{text.encode('utf-16-be', 'replace').hex()}>"
+        f"<{glyph:04x}> <{(text or _NO_TEXT).encode('utf-16-be', 'replace').hex()}>"
         for glyph, text in sorted(texts.items())
-        if text
     ]
     blocks = [pairs[start : start + _MAPPINGS_PER_BLOCK] for start in range(0, len(pairs), _MAPPINGS_PER_BLOCK)]
     lines = "\n".join(f"{len(block)} beginbfchar\n" + "\n".join(block) + "\nendbfchar" for block in blocks)

@@ -44,6 +44,8 @@ class UsedFont:
     face: Face
     resource: str  #: its name on the pages
     texts: dict[int, str] = field(default_factory=dict)  #: what a glyph stands for when it is copied or searched
+    #: How wide a glyph was when it was first set. That is not the font's own width for marks, which take no room.
+    widths: dict[int, float] = field(default_factory=dict)
 
 
 def clean(text: str) -> str:
@@ -98,11 +100,35 @@ class Typesetter:
                 self.boxes[character] = None
         used = self._use(face)
         used.texts[_BOX] = "\ufffd"
+        width = used.widths.setdefault(_BOX, face.advance(_BOX))
         shown = f"/{used.resource} 1 Tf <{'0000' * len(text)}> Tj"
-        return f"{_begin_spelling(text)} {shown} EMC", face.advance(_BOX) * len(text)
+        return f"{_begin_spelling(text)} {shown} EMC", width * len(text)
 
     def _use(self, face: Face) -> UsedFont:
         return self.used.setdefault(face, UsedFont(face, f"F{len(self.used) + 1}"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Glyph:
+    """A glyph in its line, in thousandths of an em."""
+
+    number: int
+    cluster: int  #: where the text begins that it stands for
+    x: float
+    rise: float
+    advance: float
+
+
+def _placed(buffer: hb.Buffer, per_em: float) -> tuple[list[_Glyph], float]:
+    """Return where the glyphs of shaped text stand, and the width of them all."""
+    glyphs = []
+    pen = 0.0
+    for info, place in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        advance = place.x_advance * per_em
+        x = pen + place.x_offset * per_em
+        glyphs.append(_Glyph(info.codepoint, info.cluster, x, place.y_offset * per_em, advance))
+        pen += advance
+    return glyphs, pen
 
 
 class _Glyphs:
@@ -114,51 +140,52 @@ class _Glyphs:
         self._array: list[str] = []
         self._hex = ""
         self._rise = 0.0
+        self._reached = 0.0
 
     def show(self, buffer: hb.Buffer, text: str) -> tuple[str, float]:
         """Return operators and the width of shaped text."""
-        shaped = list(zip(buffer.glyph_infos, buffer.glyph_positions, strict=True))
-        texts = _cluster_texts((info.cluster for info, _ in shaped), text)
-        width = 0.0
-        for cluster, group in groupby(shaped, lambda pair: pair[0].cluster):
-            glyphs = list(group)
-            if self._remember([info.codepoint for info, _ in glyphs], texts[cluster]):
-                width += self._add(glyphs)
-            else:
-                self._flush()
-                self._operators.append(_begin_spelling(texts[cluster]))
-                width += self._add(glyphs)
-                self._lift(0)
-                self._flush()
-                self._operators.append("EMC")
+        glyphs, width = _placed(buffer, self._font.face.per_em)
+        texts = _cluster_texts((glyph.cluster for glyph in glyphs), text)
+        for cluster, group in groupby(glyphs, lambda glyph: glyph.cluster):
+            self._show_cluster(list(group), texts[cluster])
+        self._go_to(width)
         self._lift(0)
         self._flush()
         return " ".join(self._operators), width
 
-    def _remember(self, glyphs: list[int], text: str) -> bool:
-        """Note what a glyph stands for; return False if it stands for something else elsewhere, or is not alone."""
-        known = self._font.texts
-        for glyph in glyphs[1:]:
-            known.setdefault(glyph, "")
-        return known.setdefault(glyphs[0], text) == text and len(glyphs) == 1
+    def _show_cluster(self, glyphs: list[_Glyph], text: str) -> None:
+        if len(glyphs) == 1 and self._font.texts.setdefault(glyphs[0].number, text) == text:
+            self._add(glyphs[0])
+            return
+        # Readers take the text to stand where the first glyph of a span begins and the last one ends. That is the
+        # letter; its marks, which lie over it, stand in a span that has no text.
+        letters = [glyph for glyph in glyphs if glyph.advance]
+        marks = [glyph for glyph in glyphs if not glyph.advance]
+        self._show_span(letters or marks, text)
+        if letters and marks:
+            self._show_span(marks, "")
 
-    def _add(self, glyphs: Iterable[tuple[hb.GlyphInfo, hb.GlyphPosition]]) -> float:
-        face = self._font.face
-        width = 0.0
-        for info, position in glyphs:
-            before = position.x_offset * face.per_em
-            advance = position.x_advance * face.per_em
-            self._lift(position.y_offset * face.per_em)
-            self._move(before)
-            self._hex += f"{info.codepoint:04x}"
-            self._move(advance - before - face.advance(info.codepoint))
-            width += advance
-        return width
+    def _show_span(self, glyphs: list[_Glyph], text: str) -> None:
+        self._flush()
+        self._operators.append(_begin_spelling(text))
+        for glyph in glyphs:
+            self._font.texts.setdefault(glyph.number, "")
+            self._add(glyph)
+        self._flush()
+        self._operators.append("EMC")
 
-    def _move(self, distance: float) -> None:
-        if abs(distance) >= 0.5:
+    def _add(self, glyph: _Glyph) -> None:
+        self._lift(glyph.rise)
+        self._go_to(glyph.x)
+        self._hex += f"{glyph.number:04x}"
+        self._reached += self._font.widths.setdefault(glyph.number, glyph.advance)
+
+    def _go_to(self, x: float) -> None:
+        distance = round(x - self._reached)
+        if distance:
             self._close_string()
-            self._array.append(f"{-distance:.0f}")
+            self._array.append(str(-distance))
+            self._reached += distance
 
     def _lift(self, rise: float) -> None:
         if rise != self._rise:
@@ -176,7 +203,7 @@ class _Glyphs:
         if len(self._array) == 1 and self._array[0].startswith("<"):
             self._operators.append(f"{self._array[0]} Tj")
         elif self._array:
-            self._operators.append(f"[{''.join(self._array)}] TJ")
+            self._operators.append(f"[{' '.join(self._array)}] TJ")
         self._array = []
 
 

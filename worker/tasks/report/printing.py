@@ -6,7 +6,6 @@ called with the number of lines printed so far; it may raise, and then nothing i
 
 from worker.tasks.report.labels import render_labels
 from worker.tasks.report.pdf import render_pdf
-from worker.tasks.report.pdf_document import Printed
 from worker.tasks.report.text import render_csv, render_text
 
-__all__ = ["Printed", "render_csv", "render_labels", "render_pdf", "render_text"]
+__all__ = ["render_csv", "render_labels", "render_pdf", "render_text"]

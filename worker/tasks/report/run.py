@@ -28,7 +28,7 @@ from worker.tasks.report.addressees import Addressees
 from worker.tasks.report.cross import CrossLines
 from worker.tasks.report.definition import Geometry, Layout, ReportDefinition, load_report
 from worker.tasks.report.lists import ListLines
-from worker.tasks.report.model import LabelSheet, Sheet
+from worker.tasks.report.model import LabelSheet, Printed, Sheet
 from worker.tasks.report.output import result_name, written_whole
 from worker.tasks.report.printing import render_csv, render_labels, render_pdf, render_text
 from worker.tasks.report.records import Records, find_records
@@ -109,7 +109,7 @@ class _Request:
         )
         sheet = self._sheet(found)
         render = _RENDERERS[self._parameters.file_type]
-        render(sheet, found.lines(), path, self._reporting(count, "Line"))
+        self._warn(render(sheet, found.lines(), path, self._reporting(count, "Line")))
         return f"{definition.name}: {_counted(count, definition)}."
 
     def print_labels(self, path: Path) -> str:
@@ -129,7 +129,7 @@ class _Request:
         )
         count = self._count()
         printed = _Counter()
-        render_labels(sheet, printed.of(addressees.labels()), path, self._reporting(count, "Label"))
+        self._warn(render_labels(sheet, printed.of(addressees.labels()), path, self._reporting(count, "Label")))
         left_out = addressees.left_out
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
         if not printed.count:
@@ -146,6 +146,10 @@ class _Request:
         count = self._records.count()
         self._context.check_cancelled()
         return count
+
+    def _warn(self, printed: Printed) -> None:
+        if printed.warning:
+            self._context.log.warning(printed.warning)
 
     def _reporting(self, total: int, word: str) -> Callable[[int], None]:
         def progress(count: int) -> None:

@@ -11,7 +11,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 from worker.tasks.crm.languages import find_language
-from worker.tasks.report.model import Align, Column, Line, LineKind, Sheet
+from worker.tasks.report.model import Align, Column, Line, LineKind, Printed, Sheet
 from worker.tasks.report.pdf_lines import break_lines
 from worker.tasks.report.whole_files import whole_file
 
@@ -35,12 +35,13 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
-def render_text(sheet: Sheet, lines: Iterable[Line], path: Path, progress: Callable[[int], None]) -> None:
+def render_text(sheet: Sheet, lines: Iterable[Line], path: Path, progress: Callable[[int], None]) -> Printed:
     """Print lines in columns that are aligned in a font of fixed width, as UTF-8."""
     first, lines = _look_ahead(lines)
     with whole_file(path) as output:
         for text in _text_lines(sheet, _Columns(sheet.columns, first), lines, progress):
             output.write(text.rstrip().encode("utf-8", "replace") + b"\n")
+    return Printed()
 
 
 def _look_ahead(lines: Iterable[Line]) -> tuple[Sequence[Line], Iterable[Line]]:
@@ -117,7 +118,7 @@ def _padded(text: str, width: int, column: Column) -> str:
     return " " * before + text + " " * (space - before)
 
 
-def render_csv(sheet: Sheet, lines: Iterable[Line], path: Path, progress: Callable[[int], None]) -> None:
+def render_csv(sheet: Sheet, lines: Iterable[Line], path: Path, progress: Callable[[int], None]) -> Printed:
     """Print lines as a table that spreadsheets open as it is meant: no cell is taken for a formula.
 
     Cells are separated as spreadsheets expect it in the reader's language: by semicolons where numbers have a comma.
@@ -133,6 +134,7 @@ def render_csv(sheet: Sheet, lines: Iterable[Line], path: Path, progress: Callab
             rows.writerow([_harmless(cell) for cell in line.cells])
             progress(count)
         text.detach()
+    return Printed()
 
 
 def _harmless(cell: str) -> str:
