@@ -165,6 +165,14 @@ def test_thirty_columns_stay_on_the_paper(tmp_path: Path) -> None:
     assert height < width
 
 
+def test_columns_of_short_cells_make_room_for_long_ones(tmp_path: Path) -> None:
+    cells = [_detail("Oslo", "kari.nordmann.of.the.very.long.name@example.no", "1")] * 3
+    path, _ = _print(
+        tmp_path, cells, columns=[Column(heading="City", width=9), Column(heading="E-mail"), _COLUMNS[2]]
+    )
+    assert cells[0].cells[1] in pdfs.pages(path)[0]
+
+
 def test_nothing_is_left_behind_when_printing_is_stopped(tmp_path: Path) -> None:
     def stop(count: int) -> None:
         if count == 3:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.tasks.report.model import LineKind, Sheet
+from worker.tasks.report.pdf_columns import PADDING
 from worker.tasks.report.pdf_document import POINTS_PER_TWIP, Document, place
 from worker.tasks.report.pdf_lines import break_lines
-from worker.tasks.report.pdf_rows import PADDING, Row, Rows
+from worker.tasks.report.pdf_rows import Row, Rows
 from worker.tasks.report.pdf_text import Typesetter, clean
 
 _LINE_HEIGHT = 1.36  #: of the size; lower lines would let Arabic and Vietnamese letters touch

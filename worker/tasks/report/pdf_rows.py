@@ -1,4 +1,4 @@
-"""Rows of a table: how the columns share the page, and each line's cells broken to their width."""
+"""Rows of a table: each line's cells broken to the width of their column."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from worker.tasks.report.model import Align, Column, Line, LineKind
+from worker.tasks.report.pdf_columns import PADDING, share_page
 from worker.tasks.report.pdf_lines import break_lines
 from worker.tasks.report.pdf_text import SetText, Typesetter, clean
 
-_LARGEST = 9.0
-_SMALLEST = 5.5
-_LONGEST_WORD = 9.0  #: ems; longer ones may be broken, and do not make the column wider
-_LONGEST_NUMBER = 20.0
-PADDING = 3.0  #: points on each side of a cell
+_ROUNDING = 0.01  #: points; a column may be exactly as wide as its widest cell
 #: A line may be set this much narrower before it would reach into the next column.
 _NARROWEST_STRETCH = 0.5
 
@@ -44,7 +41,7 @@ class Rows:
         self._columns = columns
         self._width = width
         self._text = text
-        self.size, self._widths = self._share(columns, width, first)
+        self.size, self._widths = share_page(columns, width, text, first)
         self._lefts = [sum(self._widths[:i]) for i in range(len(columns))]
 
     def header(self) -> Row:
@@ -92,43 +89,7 @@ class Rows:
         def measure(text: str) -> float:
             return self._width_of(text, bold)
 
-        return [line for text in cell.splitlines() for line in break_lines(clean(text), room, measure)]
+        return [line for text in cell.splitlines() for line in break_lines(clean(text), room + _ROUNDING, measure)]
 
     def _width_of(self, text: str, bold: bool) -> float:
         return self._text.width(text, bold) * self.size
-
-    def _share(self, columns: Sequence[Column], width: float, first: Sequence[Line]) -> tuple[float, Sequence[float]]:
-        """Find a size and widths at which no word of a heading and no number is broken, near the wanted shares."""
-        needs = [self._need(i, column, first) for i, column in enumerate(columns)]
-        room = width - 2 * PADDING * len(columns)
-        needed = sum(needs)
-        size = max(_SMALLEST, min(_LARGEST, room / needed)) if needed else _LARGEST
-        least = [need * size + 2 * PADDING for need in needs]
-        if sum(least) > width:
-            return size, [width * need / sum(least) for need in least]
-        return size, _stretched(least, [max(column.width, 0.0) for column in columns], width)
-
-    def _need(self, position: int, column: Column, first: Sequence[Line]) -> float:
-        """Return the least width of a column, in ems: the longest word of its heading and cells, or its numbers."""
-        words = [self._text.width(word, True) for word in clean(column.heading).split()]
-        for line in first:
-            if line.kind is not LineKind.GROUP and position < len(line.cells):
-                cell = clean(line.cells[position])
-                parts = [cell] if column.align is Align.RIGHT else cell.split()
-                longest = _LONGEST_NUMBER if column.align is Align.RIGHT else _LONGEST_WORD
-                widths = (self._text.width(part, line.kind is LineKind.TOTAL) for part in parts)
-                words += [width for width in widths if width <= longest]
-        return max(words, default=1.0)
-
-
-def _stretched(least: Sequence[float], shares: Sequence[float], width: float) -> Sequence[float]:
-    """Share a width as wanted, but give each column its least; the others pay for it."""
-    fixed: set[int] = set()
-    while True:
-        free = width - sum(least[i] for i in fixed)
-        total = sum(share for i, share in enumerate(shares) if i not in fixed)
-        widths = [least[i] if i in fixed or not total else free * share / total for i, share in enumerate(shares)]
-        too_narrow = {i for i, found in enumerate(widths) if found < least[i] - 1e-6}
-        if not too_narrow:
-            return widths
-        fixed |= too_narrow
