@@ -7,6 +7,7 @@ PYTHON ?= $(shell for p in $(CANDIDATES); do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
 
 VENV := .venv
+EXAMPLE := examples/batchtask-overdue-sales
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # PIP_CONFIG_FILE and friends are the user's business; hashes hold whatever index they name.
@@ -45,7 +46,11 @@ up: $(READY) ## run the whole system here, until Ctrl-C
 	@$(BIN)/batchtask up
 
 test: $(READY) ## run all tests but the slow ones, on real services
-	$(BIN)/python -m pytest -m "not slow"
+	@# Two at once, but not those that kill and cut: these take times, and want the machine for themselves.
+	@failed=0; \
+	$(BIN)/python -m pytest -m "not slow" -n 2 --ignore tests/faults || failed=1; \
+	$(BIN)/python -m pytest -m "not slow" tests/faults || failed=1; \
+	exit $$failed
 
 test-faults: $(READY) ## run the tests that kill and cut, slow ones too, on all brokers
 	$(BIN)/python -m pytest tests/faults
@@ -56,6 +61,7 @@ lint: $(READY) ## check style and format
 
 types: $(READY) ## check types
 	$(BIN)/mypy
+	$(BIN)/mypy --config-file $(EXAMPLE)/pyproject.toml $(EXAMPLE)/src $(EXAMPLE)/tests
 
 bench: $(READY) ## measure
 	$(BIN)/python -m tests.benchmarks
