@@ -46,11 +46,7 @@ up: $(READY) ## run the whole system here, until Ctrl-C
 	@$(BIN)/batchtask up
 
 test: $(READY) ## run all tests but the slow ones, on real services
-	@# Two at once, but not those that kill and cut: these take times, and want the machine for themselves.
-	@failed=0; \
-	$(BIN)/python -m pytest -m "not slow" -n 2 --ignore tests/faults || failed=1; \
-	$(BIN)/python -m pytest -m "not slow" tests/faults || failed=1; \
-	exit $$failed
+	$(BIN)/python -m pytest -m "not slow"
 
 test-faults: $(READY) ## run the tests that kill and cut, slow ones too, on all brokers
 	$(BIN)/python -m pytest tests/faults
