@@ -46,7 +46,11 @@ up: $(READY) ## run the whole system here, until Ctrl-C
 	@$(BIN)/batchtask up
 
 test: $(READY) ## run all tests but the slow ones, on real services
-	$(BIN)/python -m pytest -m "not slow"
+	@# Two at once, but not those that kill and cut: these take times, and want the machine for themselves.
+	@failed=0; \
+	$(BIN)/python -m pytest -m "not slow" -n 2 --ignore tests/faults || failed=1; \
+	$(BIN)/python -m pytest -m "not slow" tests/faults || failed=1; \
+	exit $$failed
 
 test-faults: $(READY) ## run the tests that kill and cut, slow ones too, on all brokers
 	$(BIN)/python -m pytest tests/faults
