@@ -20,9 +20,8 @@ from batchtask.identifiers import TaskId
 from batchtask.locks import Lock, advisory_lock
 from batchtask.payloads import PayloadStore
 from batchtask.tables import batchtask, effect, event, log_line, task_number
-from projections.rows import State
+from projections.rows import ENDED
 
-FINISHED = (State.Succeeded, State.Failed, State.SucceededManualCleanup)
 #: Tasks in one transaction. A guess: few enough that nobody waits for it.
 PAGE = 500
 
@@ -77,7 +76,7 @@ class Retention:
         last = select(func.max(event.c.version)).where(event.c.task_id == batchtask.c.task_id).scalar_subquery()
         query = (
             select(batchtask.c.batchtask_id, batchtask.c.task_id)
-            .where(batchtask.c.state.in_(FINISHED), batchtask.c.updated < before, batchtask.c.batchtask_id > after)
+            .where(batchtask.c.state.in_(ENDED), batchtask.c.updated < before, batchtask.c.batchtask_id > after)
             .where(batchtask.c.version == last, batchtask.c.due_at.is_(None))
             .order_by(batchtask.c.batchtask_id)
             .limit(PAGE)
