@@ -17,6 +17,7 @@ from batchtask import crm7
 from batchtask.definitions import TaskFailure
 from batchtask.tables import sequence
 from worker.tasks.crm.fields import NO_DATE_BEFORE, Condition, Expression
+from worker.tasks.crm.table_numbers import load_table_numbers
 
 OWNER, PRIMARY_GROUP, OTHER, OTHER_GROUP = 0, 1, 2, 3
 _ALL = frozenset({OWNER, PRIMARY_GROUP, OTHER, OTHER_GROUP})
@@ -154,7 +155,7 @@ def load_reader(connection: Connection, associate_id: int) -> Reader:
         other_groups=_other_groups(connection, associate_id),
         unrestricted=bool(row.type and row.type & _NO_SENTRY_BIT),
         relations=relations,
-        table_numbers=_table_numbers(connection),
+        table_numbers=load_table_numbers(connection),
     )
 
 
@@ -198,8 +199,3 @@ def _relations(connection: Connection, row: Any) -> dict[str, frozenset[int]] | 
     for table, relation in connection.execute(readable):
         found.setdefault(table, set()).add(relation)
     return {table: frozenset(relations) for table, relations in found.items()}
-
-
-def _table_numbers(connection: Connection) -> dict[str, int]:
-    rows = select(func.lower(sequence.c.tablename), sequence.c.tablenumber)
-    return {row[0]: row[1] for row in connection.execute(rows.where(sequence.c.tablename.is_not(None)))}

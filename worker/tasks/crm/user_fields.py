@@ -13,7 +13,6 @@ from sqlalchemy import Connection, FromClause, Table, and_, case, func, literal_
 from sqlalchemy.types import Date, DateTime, Double, String
 
 from batchtask import crm7
-from batchtask.tables import sequence
 from batchtask.udef.fields import Field as UserField
 from batchtask.udef.fields import FieldType, load_fields
 from batchtask.udef.owners import OWNERS, Owner
@@ -21,6 +20,7 @@ from worker.tasks.crm.fields import Choices, Definition, Expression, Kind, Readi
 from worker.tasks.crm.preferences import load_preference
 from worker.tasks.crm.subject import Subject
 from worker.tasks.crm.subjects import SUBJECTS
+from worker.tasks.crm.table_numbers import load_table_numbers
 
 COLUMN_PREFIX = "udef."
 
@@ -38,7 +38,7 @@ _KINDS = {
 
 def load_user_fields(connection: Connection) -> dict[str, dict[str, Definition]]:
     """Read the live definitions of all owners: by subject and lower-case name."""
-    tables = _tables(connection)
+    tables = {number: name for name, number in load_table_numbers(connection).items()}
     return {
         subject.name: dict(_definitions(connection, subject, OWNERS[subject.udef_owner], tables))  # type: ignore[index]
         for subject in SUBJECTS.values()
@@ -145,11 +145,7 @@ def _choices(field: UserField, tables: Mapping[int, str]) -> Choices | None:
         rows = select(item.udlist_id.label("key"), item.name.label("name"))
         return Choices(rows=rows.where(item.udlistdefinition_id == field.list_id))
     table = crm7.metadata.tables.get(f"crm7.{tables.get(field.list_table, '')}")
-    if table is None or "name" not in table.c:
+    # Names of companies, projects and selections are not everybody's to read, as those of a list's items are.
+    if table is None or "name" not in table.c or table.name in SUBJECTS:
         return None
     return Choices(rows=select(next(iter(table.c)).label("key"), table.c.name.label("name")))
-
-
-def _tables(connection: Connection) -> dict[int, str]:
-    rows = select(sequence.c.tablenumber, func.lower(sequence.c.tablename))
-    return {row[0]: row[1] for row in connection.execute(rows.where(sequence.c.tablenumber.is_not(None)))}

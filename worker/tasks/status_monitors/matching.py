@@ -14,9 +14,10 @@ from worker.tasks.crm.criteria import Group, condition, criteria_of
 from worker.tasks.crm.operators import Asking, canonical
 from worker.tasks.crm.stored_criteria import load_criteria
 from worker.tasks.crm.subjects import SUBJECTS
+from worker.tasks.crm.table_numbers import load_table_numbers
 from worker.tasks.status_monitors.counter_criteria import with_counters
 from worker.tasks.status_monitors.monitors import Monitor
-from worker.tasks.status_monitors.owners import OwnerKind, load_table_numbers
+from worker.tasks.status_monitors.owners import OwnerKind
 
 _ABOUT_THE_USER = {"currentassociate", "currentgroup"}
 

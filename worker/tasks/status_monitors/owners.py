@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
-from batchtask.tables import sequence
+from worker.tasks.crm.table_numbers import load_table_numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +48,3 @@ def load_kinds(connection: Connection) -> dict[int, OwnerKind]:
     numbers = load_table_numbers(connection)
     kinds = [replace(kind, table_number=numbers[kind.subject]) for kind in _KINDS]
     return {kind.table_number: kind for kind in kinds}
-
-
-def load_table_numbers(connection: Connection) -> dict[str, int]:
-    """Return the numbers of all tables by lower-case name; they may differ between databases."""
-    numbered = select(func.lower(sequence.c.tablename), sequence.c.tablenumber)
-    return dict(connection.execute(numbered.where(sequence.c.tablename.is_not(None))).all())
