@@ -119,8 +119,10 @@ def test_project_sale_and_document_are_those_that_the_letters_are_filed_under(
             text_id=note["text_id"],
             userdef_id=values["udprojectsmall_id"],
         )
-        sale = rows.add(crm7.sale, heading="100 books", amount=1234.5, earning=234.5, status=2)
+        owner = crm.associate_id
+        sale = rows.add(crm7.sale, associate_id=owner, heading="100 books", amount=1234.5, earning=234.5, status=2)
         document = rows.add(crm7.document, name="x.docx", header="About the fair", our_ref="{numb}/H")
+        rows.add(crm7.appointment, associate_id=owner, document_id=document["document_id"])
         rows.write(connection)
     engine.dispose()
     body = paragraph("{pnam}|{pnum}|{pend}|{pinf}|{ps03}|{sati}|{saam}|{salc}|{satu}|{head}|{oref}|{doid}|{sacu}")
@@ -161,7 +163,8 @@ def test_numbers_are_dialled_from_abroad_and_addresses_lose_their_protocol(
     change(
         context,
         "INSERT INTO crm7.phone (phone_id, owner_id, ptype_idx, phone, rank, registered, registered_associate_id, "
-        "updated, updated_associate_id, updatedcount) VALUES (900001, :id, 1, '22 33 44 55', 1, now(), 1, now(), 1, 0)",
+        "updated, updated_associate_id, updatedcount) "
+        "VALUES (900001, :id, 1, '22 33 44 55', 1, now(), 1, now(), 1, 0)",
         id=company,
     )
     change(

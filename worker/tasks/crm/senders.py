@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, select, text
 
 from batchtask import crm7
 from worker.tasks.crm.addresses import Country, Layouts
+from worker.tasks.crm.rights import Reader
 
 _SENDER = text("""
 SELECT s.associate_id, s.name AS login, concat_ws(' ', nullif(p.firstname, ''), nullif(p.middlename, ''),
@@ -135,11 +136,12 @@ def load_user(connection: Connection, associate_id: int) -> dict[str, str]:
     return {name: str(value or "") for name, value in row.items()}
 
 
-def load_selection(connection: Connection, selection_id: int) -> SelectionRow | None:
-    """Read a selection; None if there is none of that number."""
+def load_selection(connection: Connection, selection_id: int, reader: Reader) -> SelectionRow | None:
+    """Read a selection; None if there is none of that number that somebody may read."""
     table = crm7.selection.c
     columns = select(table.name, table.includeperson, table.companyunique)
-    row = connection.execute(columns.where(table.selection_id == selection_id)).first()
+    readable = reader.sees_selection(crm7.selection)
+    row = connection.execute(columns.where(table.selection_id == selection_id, readable)).first()
     if row is None:
         return None
     mode = {1: "all", 2: "none"}.get(row.includeperson or 0, "first")

@@ -1,6 +1,7 @@
 """Variables that the database answers by itself: subqueries of the query of recipients, where a template uses them.
 
-`r` is a recipient, `c` its company, `p` its person.
+`r` is a recipient, `c` its company, `p` its person; `readable_contact` and `readable_person` are those that the user
+may read.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ LOOKUPS = {
                SELECT m.selectionmember_id AS position, k.name,
                       nullif(concat_ws(' ', nullif(h.firstname, ''), nullif(h.lastname, '')), '') AS person
                  FROM crm7.selectionmember m
-                 LEFT JOIN crm7.contact k ON k.contact_id = m.contact_id
+                 JOIN crm7.contact k ON k.contact_id = m.contact_id
                  LEFT JOIN crm7.person h ON h.person_id = nullif(m.person_id, 0)
-                WHERE m.selection_id = :selection_id ORDER BY 1 LIMIT {_MOST_MEMBERS}) listed""",  # noqa: S608
+                      AND EXISTS (SELECT FROM readable_person n WHERE n.person_id = h.person_id)
+                WHERE m.selection_id = :selection_id
+                  AND EXISTS (SELECT FROM readable_contact n WHERE n.contact_id = k.contact_id)
+                ORDER BY 1 LIMIT {_MOST_MEMBERS}) listed""",  # noqa: S608
 }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import PurePath
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, or_, select
 
+from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.languages import Language, find_language, known_languages
+from worker.tasks.crm.rights import Reader
 from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender, load_user
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.consents import needed_purpose
@@ -56,21 +58,26 @@ def rules_of(parameters: MailMerge) -> Rules:
     return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
 
 
-def selection_of(connection: Connection, parameters: MailMerge) -> SelectionRow | None:
+def selection_of(connection: Connection, parameters: MailMerge, reader: Reader) -> SelectionRow | None:
     """Read the selection that recipients come from; None if they are named one by one.
 
     Raises:
-        TaskFailure: There is none of that number.
+        TaskFailure: There is none of that number that the user may read.
     """
     if not parameters.selection_id:
         return None
-    found = load_selection(connection, parameters.selection_id)
+    found = load_selection(connection, parameters.selection_id, reader)
     if found is None:
-        raise TaskFailure(f"There is no selection {parameters.selection_id}: it may have been deleted.")
+        raise TaskFailure(
+            f"There is no selection {parameters.selection_id} that you may read: it may have been deleted, or not be "
+            "shared with you."
+        )
     return found
 
 
-def choice_of(connection: Connection, parameters: MailMerge, selection: SelectionRow | None) -> Choice:
+def choice_of(
+    connection: Connection, parameters: MailMerge, selection: SelectionRow | None, reader: Reader
+) -> Choice:
     """Say who is meant by the parameters, and by what the selection says of itself."""
     mode = parameters.include_person
     if mode == "selection":
@@ -87,6 +94,7 @@ def choice_of(connection: Connection, parameters: MailMerge, selection: Selectio
         prefer_company=parameters.prefer_company,
         one_per_company=one_per_company,
         sorting=parameters.sorting,
+        reader=reader,
         consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
         shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,
     )
@@ -97,12 +105,18 @@ def shared_by_all(
     context: TaskContext,
     parameters: MailMerge,
     *,
+    reader: Reader,
     selection: SelectionRow | None,
     language: Language,
     countries: dict[int, Country],
     now: datetime,
 ) -> Merge:
-    """Gather what all letters share; `now` is the time that they tell."""
+    """Gather what all letters share; `now` is the time that they tell.
+
+    Raises:
+        TaskFailure: There is no such sender, project, sale or document that the user may read.
+    """
+    _require_sender(connection, parameters, reader)
     sender = load_sender(connection, parameters.sender_id or context.owner)
     own_country = countries.get(sender.country_id, Country())
     user_fields = load_user_fields(connection)
@@ -119,11 +133,25 @@ def shared_by_all(
         file_name=file_name(parameters, context),
         user_fields=user_fields,
         records={
-            **load_records(connection, parameters, user_fields, language),
+            **load_records(connection, parameters, reader, user_fields, language),
             **load_user(connection, context.owner),
             **{name: user_fields.text(name, value, language) for name, value in sender.user_fields.items()},
         },
     )
+
+
+def _require_sender(connection: Connection, parameters: MailMerge, reader: Reader) -> None:
+    """Refuse to sign for somebody else whom the user may not read: letters can tell the sender's home address."""
+    if parameters.sender_id in {0, reader.associate_id}:
+        return
+    associate, person = crm7.associate, crm7.person
+    readable = select(person.c.person_id).where(reader.sees("person", person))
+    found = select(associate.c.associate_id).where(
+        associate.c.associate_id == parameters.sender_id,
+        or_(func.coalesce(associate.c.person_id, 0) == 0, associate.c.person_id.in_(readable)),
+    )
+    if connection.execute(found).first() is None:
+        raise TaskFailure(f"There is no user {parameters.sender_id} that you may read: choose another sender_id.")
 
 
 def file_name(parameters: MailMerge, context: TaskContext) -> str:

@@ -1,7 +1,8 @@
 """Who gets a letter: one query over a selection's members, with the reason where somebody gets none.
 
-The rules, in the order in which the query applies them: who is meant (company or person), who must not be written
-to, one letter per company if so wished. Reasons are part of the rows, so nobody is left out in silence.
+The rules, in the order in which the query applies them: who is meant (company or person), whom the user may not
+read, who must not be written to, one letter per company if so wished. Reasons are part of the rows, so nobody is left
+out in silence.
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, Table, select, text
 
+from batchtask import crm7
 from worker.tasks.crm.addresses import Address, Country, first_filled
+from worker.tasks.crm.rights import Reader
 from worker.tasks.mail_merge.lookups import LOOKUPS
 from worker.tasks.mail_merge.user_fields import user_field
 
@@ -22,6 +25,7 @@ _BATCH_ROWS = 500
 REASONS = {
     "company-gone": "company no longer exists",
     "person-gone": "person no longer exists",
+    "unreadable": "not yours to read",
     "deleted": "deleted",
     "retired": "retired",
     "elsewhere": "works for another company",
@@ -37,8 +41,10 @@ REASONS = {
     "skipped": "skipped by the template",
 }
 
+UNREADABLE = "unreadable"
+
 _QUERY = """
-WITH member AS (
+WITH readable_contact AS NOT MATERIALIZED ({contacts}), readable_person AS NOT MATERIALIZED ({persons}), member AS (
     SELECT min(selectionmember_id) AS position, contact_id,
            CASE WHEN :mode = 'none' THEN 0 ELSE coalesce(person_id, 0) END AS person_id
       FROM crm7.selectionmember WHERE selection_id = :selection_id GROUP BY 2, 3
@@ -46,13 +52,14 @@ WITH member AS (
      UNION ALL SELECT 0, coalesce(p.contact_id, 0), id
                  FROM unnest(CAST(:person_ids AS integer[])) AS id LEFT JOIN crm7.person p ON p.person_id = id
 ), addressee AS (
-    -- A company stands for its first person, for all, or for itself. LIMIT NULL is no limit.
+    -- A company stands for its first person, for all, or for itself, as the user sees them. LIMIT NULL is no limit.
     SELECT min(m.position) AS position, m.contact_id,
            CASE WHEN :prefer_company AND m.contact_id <> 0 THEN 0
                 ELSE coalesce(nullif(m.person_id, 0), p.person_id, 0) END AS person_id
       FROM member m LEFT JOIN LATERAL (
            SELECT person_id FROM crm7.person
             WHERE contact_id = m.contact_id AND coalesce(retired, 0) = 0 AND deleteddate IS NULL
+              AND EXISTS (SELECT FROM readable_person k WHERE k.person_id = person.person_id)
             ORDER BY rank, person_id LIMIT CASE WHEN :mode = 'first' THEN 1 END
       ) p ON m.person_id = 0 AND m.contact_id <> 0 AND :mode <> 'none'
      GROUP BY 2, 3
@@ -60,6 +67,10 @@ WITH member AS (
     SELECT a.*, CASE
            WHEN a.contact_id <> 0 AND c.contact_id IS NULL THEN 'company-gone'
            WHEN a.person_id <> 0 AND p.person_id IS NULL THEN 'person-gone'
+           WHEN a.contact_id <> 0 AND NOT EXISTS (
+                SELECT FROM readable_contact k WHERE k.contact_id = a.contact_id) THEN 'unreadable'
+           WHEN a.person_id <> 0 AND NOT EXISTS (
+                SELECT FROM readable_person k WHERE k.person_id = a.person_id) THEN 'unreadable'
            WHEN c.deleted <> 0 OR c.deleteddate IS NOT NULL OR p.deleteddate IS NOT NULL THEN 'deleted'
            WHEN p.retired <> 0 THEN 'retired'
            WHEN p.contact_id <> a.contact_id THEN 'elsewhere'
@@ -101,13 +112,15 @@ SELECT count(*) OVER () AS total,
        home.zipcode AS home_zip, home.city AS home_city, home.county AS home_county, home.state AS home_state
        {lookups}
   FROM ranked r
-  LEFT JOIN crm7.contact c ON c.contact_id = r.contact_id
-  LEFT JOIN crm7.person p ON p.person_id = r.person_id
+  -- Whom the user may not read goes by number only.
+  LEFT JOIN crm7.contact c ON c.contact_id = r.contact_id AND r.reason IS DISTINCT FROM 'unreadable'
+  LEFT JOIN crm7.person p ON p.person_id = r.person_id AND r.reason IS DISTINCT FROM 'unreadable'
   -- A letter to the company itself goes to the person whose address the company uses, if there is one.
   LEFT JOIN LATERAL (
        SELECT person_id, country_id FROM crm7.person
         WHERE contact_id = r.contact_id AND usepersonaddress = 1 AND coalesce(retired, 0) = 0
           AND deleteddate IS NULL
+          AND EXISTS (SELECT FROM readable_person k WHERE k.person_id = person.person_id)
         ORDER BY rank, person_id LIMIT 1
   ) h ON r.person_id = 0 AND r.contact_id <> 0
   LEFT JOIN crm7.address postal ON postal.owner_id = r.contact_id AND postal.atype_idx = 1
@@ -145,6 +158,7 @@ class Choice:
     prefer_company: bool
     one_per_company: bool
     sorting: str
+    reader: Reader  #: with whose rights
     consent_purpose_id: int = 0  #: a person must have consented to it; 0 = to nothing
     shipment_type_id: int = 0  #: of the mailing; who declined it is left out; 0 = of no kind
     electronic: bool = False  #: goes by e-mail: an address of that kind counts, and who blocked such mail is left out
@@ -207,14 +221,23 @@ def find_recipients(
     if choice.electronic:
         names = {*names, _EMAIL}
     streaming = connection.execution_options(yield_per=_BATCH_ROWS)
-    with streaming.execute(_statement(choice, names), parameters) as rows:
+    with streaming.execute(_statement(connection, choice, names), parameters) as rows:
         for row in rows.mappings():
             yield _recipient(row, countries, choice)
 
 
-def _statement(choice: Choice, names: Iterable[str]) -> Any:
+def _statement(connection: Connection, choice: Choice, names: Iterable[str]) -> Any:
     lookups = "".join(f', ({query}) AS "{name}"' for name in sorted(names) if (query := lookup(name)))
-    return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting]))
+    readable = {
+        f"{table.name}s": _readable(connection, choice.reader, table) for table in (crm7.contact, crm7.person)
+    }
+    return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting], **readable))
+
+
+def _readable(connection: Connection, reader: Reader, table: Table) -> str:
+    """Select the numbers of the rows that somebody may read."""
+    query = select(table.c[f"{table.name}_id"]).where(reader.sees(table.name, table))
+    return str(query.compile(connection, compile_kwargs={"literal_binds": True}))
 
 
 def _recipient(row: RowMapping, countries: dict[int, Country], choice: Choice) -> Recipient:

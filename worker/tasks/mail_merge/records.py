@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping, select, text
 
 from batchtask.definitions import TaskFailure
 from worker.tasks.crm.languages import Language
+from worker.tasks.crm.rights import Reader
+from worker.tasks.crm.subjects import SUBJECTS
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.user_fields import UserFields, user_field
 
@@ -57,24 +59,25 @@ def is_record_variable(name: str) -> bool:
 
 
 def load_records(
-    connection: Connection, parameters: MailMerge, user_fields: UserFields, language: Language
+    connection: Connection, parameters: MailMerge, reader: Reader, user_fields: UserFields, language: Language
 ) -> dict[str, str]:
     """Return the values of all variables of the records that the parameters name.
 
     Raises:
-        TaskFailure: There is no such record.
+        TaskFailure: There is no such record that the user may read.
     """
     ids = {"p": parameters.project_id, "s": parameters.sale_id, "d": parameters.document_id}
     values: dict[str, str] = {}
     for letter, record_id in ids.items():
         if record_id:
-            row = _load(connection, letter, record_id)
+            row = _load(connection, letter, record_id, reader)
             values |= {name: _text(name, row[name], user_fields, language) for name in row}
     return values
 
 
-def _load(connection: Connection, letter: str, record_id: int) -> RowMapping:
+def _load(connection: Connection, letter: str, record_id: int, reader: Reader) -> RowMapping:
     table, part, variables = _TABLES[letter]
+    _require_readable(connection, table, record_id, reader)
     columns = {**variables, **_user_defined(letter)}
     selected = ", ".join(f'{expression} AS "{name}"' for name, expression in columns.items())
     query = (
@@ -84,9 +87,18 @@ def _load(connection: Connection, letter: str, record_id: int) -> RowMapping:
         f"WHERE r.{table}_id = :record_id"
     )
     row = connection.execute(text(query), {"record_id": record_id}).mappings().first()
-    if row is None:
-        raise TaskFailure(f"There is no {table} {record_id}: it may have been deleted.")
+    assert row is not None
     return row
+
+
+def _require_readable(connection: Connection, table: str, record_id: int, reader: Reader) -> None:
+    subject = SUBJECTS[table]  # a document's rights are those of its appointment
+    rows = subject.table
+    found = select(rows.c[subject.key]).where(rows.c[f"{table}_id"] == record_id, reader.sees(table, rows))
+    if connection.execute(found).first() is None:
+        raise TaskFailure(
+            f"There is no {table} {record_id} that you may read: it may have been deleted, or be somebody else's."
+        )
 
 
 def _user_defined(letter: str) -> Mapping[str, str]:

@@ -13,6 +13,7 @@ from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
 from batchtask.outcomes import Outcome, Succeeded
 from worker.tasks.crm.languages import Language
+from worker.tasks.crm.rights import load_reader
 from worker.tasks.crm.senders import load_countries
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.merging import Merging
@@ -53,18 +54,20 @@ def _prepare(
     work: Work,
     language: Language,
 ) -> Merging:
-    selection = selection_of(connection, parameters)
+    reader = load_reader(connection, context.owner)
+    selection = selection_of(connection, parameters, reader)
     countries = load_countries(connection)
     merge = shared_by_all(
         connection,
         context,
         parameters,
+        reader=reader,
         selection=selection,
         language=language,
         countries=countries,
         now=work.began_at,
     )
-    choice = choice_of(connection, parameters, selection)
+    choice = choice_of(connection, parameters, selection, reader)
     return Merging(context, output, work, merge=merge, choice=choice, countries=countries)
 
 

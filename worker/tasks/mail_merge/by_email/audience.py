@@ -13,7 +13,7 @@ from worker.tasks.mail_merge.by_email.ledger import Taken
 from worker.tasks.mail_merge.by_email.mail_addresses import read_address
 from worker.tasks.mail_merge.by_email.mailing import Addressee
 from worker.tasks.mail_merge.by_email.statuses import RecipientStatus
-from worker.tasks.mail_merge.recipients import REASONS, Choice, Recipient, find_recipients
+from worker.tasks.mail_merge.recipients import REASONS, UNREADABLE, Choice, Recipient, find_recipients
 
 _NO_ADDRESS = "no valid e-mail address"
 _STATUSES = {"declined": RecipientStatus.NO_SUBSCRIPTION, "one-per-company": RecipientStatus.DUPLICATE}
@@ -66,7 +66,7 @@ class Audience:
 
 def _addressee(recipient: Recipient) -> Addressee:
     contact_id, person_id = recipient.identity
-    address = (recipient.row[_EMAIL] or "").strip()
+    address = "" if recipient.reason == UNREADABLE else (recipient.row[_EMAIL] or "").strip()
     reason = REASONS[recipient.reason] if recipient.reason else ""
     if not reason and read_address(address) is None:
         reason = _NO_ADDRESS

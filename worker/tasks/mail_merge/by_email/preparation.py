@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from batchtask import crm7
 from batchtask.definitions import TaskContext
+from worker.tasks.crm.rights import load_reader
 from worker.tasks.crm.senders import load_countries
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.archive import find_template
@@ -40,8 +41,9 @@ class Preparation:
         self._parameters = parameters
         self._language = check(parameters)
         self._countries = load_countries(connection)
-        self._selection = selection_of(connection, parameters)
-        choice = replace(choice_of(connection, parameters, self._selection), electronic=True)
+        self._reader = load_reader(connection, context.owner)
+        self._selection = selection_of(connection, parameters, self._reader)
+        choice = replace(choice_of(connection, parameters, self._selection, self._reader), electronic=True)
         self._audience = Audience(connection, choice, self._countries)
         self.account = load_account(connection, context, parameters)
         self._reply_to = read_address(parameters.reply_to) if parameters.reply_to else None
@@ -110,6 +112,7 @@ class Preparation:
             self._connection,
             self._context,
             self._parameters,
+            reader=self._reader,
             selection=self._selection,
             language=self._language,
             countries=self._countries,
