@@ -66,7 +66,7 @@ def _in_a_process(database_url: str, folder: Path, parameters: dict[str, Any]) -
 def _run(database_url: str, folder: str, parameters: dict[str, Any]) -> dict[str, float]:
     from worker.tasks.mail_merge import mail_merge
 
-    context = FakeContext(database_url=database_url, folder=Path(folder), archive_dir=Path(folder))
+    context = FakeContext(database_url=database_url, folder=Path(folder), archive_dir=Path(folder), owner=0)
     began = time.perf_counter()
     run_task(mail_merge, context, **parameters)
     seconds = time.perf_counter() - began
