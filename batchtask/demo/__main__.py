@@ -53,7 +53,10 @@ def main(environ: Mapping[str, str]) -> int:
                 FOLDER, _environ(environ, mail_server), workers=1, announce=announce, on_line=_log
             ) as system,
         ):
-            announce("Worker and projections: ready\n")
+            announce("Worker and projections: ready")
+            if not shutil.which("soffice"):
+                announce("LIBREOFFICE IS NOT INSTALLED, so letters as PDF are LEFT OUT")
+            console.print()
             return _demonstrate(system, console, mail_server, smtp_port)
     except BatchTaskError as error:
         sys.stderr.write(f"demo: {error}\n")
