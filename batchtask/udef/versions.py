@@ -57,6 +57,18 @@ def read_versions(connection: Connection, owner: Owner) -> Versions:
     return Versions(live=live or 0, draft=live or 0 if draft is None else draft)
 
 
+def live_versions(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Read all owners' live versions, to compare.
+
+    The same before and after a statement: it found the values in the columns that were told by definitions read in
+    between. Publishing changes versions, columns and values in one commit, and no version comes twice.
+    """
+    table = userpreference.c
+    live = table.prefkey.startswith(_LIVE, autoescape=True)
+    rows = connection.execute(select(table.prefkey, table.prefvalue).where(table.prefsection == _SECTION, live))
+    return frozenset((row.prefkey, row.prefvalue) for row in rows)
+
+
 def set_live_version(connection: Connection, owner: Owner, version: int, associate_id: int) -> None:
     _write(connection, f"{_LIVE}{owner.name}", version, associate_id)
 

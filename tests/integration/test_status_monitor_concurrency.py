@@ -13,8 +13,11 @@ from sqlalchemy import Engine, text
 from batchtask import crm7
 from batchtask.database import make_engine
 from batchtask.definitions import CancelledByRequest
+from batchtask.testing import run_task
+from batchtask.udef.fields import FieldType
 from tests.polling import eventually
 from tests.status_monitor_support import (
+    BEFORE,
     CUSTOMER,
     CUSTOMERS,
     PROSPECT,
@@ -26,6 +29,8 @@ from tests.status_monitor_support import (
     edit_company,
     regenerate,
 )
+from tests.udef_support import Udefs, publishing
+from worker.tasks.publish_udef import publish_udef
 from worker.tasks.status_monitors.exclusion import Work
 
 
@@ -92,6 +97,28 @@ def test_a_company_that_is_deleted_meanwhile_is_not_signalled(crm: Crm, context:
     assert crm.signalled(monitor) == [stays]
     regenerate(context.again())
     assert crm.dirty(monitor) == []
+
+
+@pytest.mark.parametrize("moment", [BEFORE, READING])
+def test_a_user_defined_field_that_moves_to_another_column_meanwhile_is_asked_there(
+    crm: Crm, context: Meanwhile, database_url: str, tmp_path: Path, moment: int
+) -> None:
+    udefs = Udefs(crm.engine)
+    udefs.define({"Group": (FieldType.SHORT_TEXT, "string05"), "Other": (FieldType.SHORT_TEXT, "string06")})
+    udefs.fill([{"Group": "Gold", "Other": "Gone"}, {"Group": "Silver", "Other": "Gold"}])
+    monitor = crm.monitor("Gold", (("SuperOffice:1", "is", ("Gold",)),))
+
+    def publish() -> None:
+        udefs.edit("Group", indexed=1)
+        udefs.start()
+        run_task(publish_udef, publishing(database_url, tmp_path), owner="contact")
+
+    context.acts = {moment: publish}
+    regenerate(context)
+
+    assert udefs.columns()["Group"] == "string01"
+    [gold, _] = crm.read("SELECT contact_id FROM crm7.contact ORDER BY 1")
+    assert crm.signalled(monitor) == [gold[0]]
 
 
 def test_readers_see_the_old_values_until_the_new_ones_are_complete(crm: Crm, context: Meanwhile) -> None:

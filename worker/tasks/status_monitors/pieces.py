@@ -5,11 +5,12 @@ from __future__ import annotations
 from sqlalchemy.exc import DataError
 
 from batchtask.definitions import TaskContext, TaskFailure
+from batchtask.udef.versions import live_versions
 from worker.tasks.crm.catalogue import Catalogue
 from worker.tasks.crm.user_fields import load_user_fields
 from worker.tasks.status_monitors.counters import load_configurations
 from worker.tasks.status_monitors.exclusion import Work, wait_for_turn
-from worker.tasks.status_monitors.matching import criteria_have_changed, read_question
+from worker.tasks.status_monitors.matching import Question, criteria_have_changed, read_question
 from worker.tasks.status_monitors.monitors import (
     Monitor,
     load_monitors,
@@ -33,7 +34,6 @@ class MonitorPieces:
             self._kinds = load_kinds(connection)
             self._configurations = load_configurations(connection)
             self._monitors = {monitor.statusdef_id: monitor for monitor in load_monitors(connection)}
-            self._catalogue = Catalogue(udefs=load_user_fields(connection))
 
     def all(self) -> list[Piece]:
         """Return a piece for each monitor that is not deleted."""
@@ -70,10 +70,7 @@ class MonitorPieces:
         kind = self._kind(monitor)
         with self._context.transaction() as session:
             mark_started(session, monitor)
-        with self._context.transaction() as session:
-            wait_for_turn(session, self._context, Work.MONITOR, monitor.statusdef_id)
-            question = read_question(session.connection(), self._catalogue, kind, monitor)
-            self._results.note(key, Exchange(session, self._context, monitor, kind).run(question.matches))
+        question = self._exchange(key, monitor, kind)
         # By themselves, because the CRM counts in that row, too: whoever saves a record would wait for the exchange.
         with self._context.transaction() as session:
             lock_definition(session, monitor)
@@ -82,6 +79,25 @@ class MonitorPieces:
             self._results.settle(key)
         if stale:
             self._warn_of_changed_criteria(monitor)
+
+    def _exchange(self, key: str, monitor: Monitor, kind: OwnerKind) -> Question:
+        """Exchange old values for new, and return what was asked.
+
+        User-defined fields that are published meanwhile have other columns than those that were asked, so that the
+        answer is worth nothing. Locking them instead would have everybody wait who edits or publishes them.
+        """
+        while True:
+            with self._context.transaction() as session:
+                wait_for_turn(session, self._context, Work.MONITOR, monitor.statusdef_id)
+                connection = session.connection()
+                versions = live_versions(connection)
+                catalogue = Catalogue(udefs=load_user_fields(connection))
+                question = read_question(connection, catalogue, kind, monitor)
+                change = Exchange(session, self._context, monitor, kind).run(question.matches)
+                if live_versions(connection) == versions:
+                    self._results.note(key, change)
+                    return question
+                session.rollback()
 
     def _kind(self, monitor: Monitor) -> OwnerKind:
         kind = self._kinds.get(monitor.owner_table)
