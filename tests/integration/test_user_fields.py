@@ -1,16 +1,22 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from sqlalchemy import select
 
 from batchtask import crm7
+from batchtask.database import make_engine
+from batchtask.testing import FakeContext, run_task
 from batchtask.udef.fields import FieldType
 from tests.crm_support import Add, asking, connected, crm_rows
+from tests.report_support import add_report, rows_of
+from tests.udef_support import Udefs, publishing
 from worker.tasks.crm.catalogue import Catalogue, find_subject
 from worker.tasks.crm.criteria import Criterion, Group, condition
 from worker.tasks.crm.stored_criteria import load_criteria
 from worker.tasks.crm.user_fields import load_user_fields
+from worker.tasks.publish_udef import publish_udef
 
 _SMALL, _PLACES = 35, {"long01": 1, "long02": 2, "long03": 3, "string05": 65, "double01": 101}
 CONTACT_OWNER = 7
@@ -93,3 +99,29 @@ def test_stored_groups_are_added_up_and_subtracted(database_url: str) -> None:
             )
         )
         assert load_criteria(connection, 23, 5) is None
+
+
+class _PublishesMeanwhile(FakeContext):
+    """Somebody publishes the fields when the report was read and its records were not."""
+
+    udefs: Udefs
+
+    def progress(self, percent: float, text: str = "") -> None:
+        super().progress(percent, text)
+        if text == "Counting":
+            self.udefs.edit("Group", indexed=1)
+            self.udefs.start()
+            run_task(publish_udef, publishing(self.database_url, self.folder), owner="contact")
+
+
+def test_a_report_prints_the_fields_of_one_moment(database_url: str, tmp_path: Path) -> None:
+    context = _PublishesMeanwhile(folder=tmp_path, database_url=database_url, owner=0)
+    context.udefs = Udefs(make_engine(database_url))
+    context.udefs.define({"Group": (FieldType.SHORT_TEXT, "string05")})
+    context.udefs.fill([{"Group": "Gold"}, {"Group": "Silver"}])
+    with crm_rows(database_url) as add:
+        number = add_report(add, "contact", ["SuperOffice:1"], criteria=[("SuperOffice:1", "=", "Gold")])
+    printed = rows_of(context, number)
+    moved = context.udefs.columns()["Group"]
+    context.udefs.engine.dispose()
+    assert (printed, moved) == ([["Gold"]], "string01")

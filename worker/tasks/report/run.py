@@ -17,6 +17,7 @@ from batchtask.outcomes import Outcome, Succeeded
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.catalogue import Catalogue
 from worker.tasks.crm.criteria import Group
+from worker.tasks.crm.file_names import result_name
 from worker.tasks.crm.languages import Language, find_language, known_languages
 from worker.tasks.crm.operators import Asking
 from worker.tasks.crm.preferences import load_preference
@@ -29,7 +30,7 @@ from worker.tasks.report.cross import CrossLines
 from worker.tasks.report.definition import Geometry, Layout, ReportDefinition, load_report
 from worker.tasks.report.lists import ListLines
 from worker.tasks.report.model import LabelSheet, Printed, Sheet
-from worker.tasks.report.output import result_name, written_whole
+from worker.tasks.report.output import written_whole
 from worker.tasks.report.printing import render_csv, render_labels, render_pdf, render_text
 from worker.tasks.report.records import Records, find_records
 from worker.tasks.report.spoken import Speaker
@@ -52,7 +53,9 @@ def run(context: TaskContext, parameters: Report) -> Outcome:
         StoreUnavailable: The database went away; a later attempt begins anew.
     """
     context.progress(0, "Reading the report")
-    with database_errors(), context.connect() as connection:
+    with database_errors(), context.connect() as opened:
+        # All of it from one moment: who may read what, in which columns user-defined fields lie, and the records.
+        connection = opened.execution_options(isolation_level="REPEATABLE READ")
         reader = load_reader(connection, context.owner)
         definition = load_report(connection, parameters.report_id, reader)
         _require_readable(reader, definition)
