@@ -216,6 +216,8 @@ def test_labels_go_on_after_a_kill(context: FakeContext, crm: SampleCrm) -> None
         ({"separate_files": True, "file_pattern": "{nmae}"}, r"file_pattern names \{nmae\}"),
         ({"template": "../../etc/passwd"}, "lies outside of the document archive"),
         ({"template": "..\\..\\secret.docx"}, "lies outside of the document archive"),
+        ({"template": "a\x00b.docx"}, "No file can be called"),
+        ({"template": "\ud800.docx"}, "No file can be called"),
         ({"template": "/etc/passwd"}, "lies outside of the document archive"),
         ({"template": "link.docx"}, "lies outside of the document archive"),
         ({"template": "nothere.docx"}, "There is no template"),

@@ -300,6 +300,7 @@ def test_owner_and_group_see_what_others_do_not(reports: SimpleNamespace, contex
 
 BAD_PARAMETERS: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"report_id": 4711}, TaskFailure, "There is no report 4711"),
+    ({"report_id": 2**31}, InvalidParameters, "report_id"),
     ({"language": "tlh"}, TaskFailure, "The language 'tlh' is not known; known are"),
     ({"file_type": "docx"}, InvalidParameters, "file_type"),
     ({"restrictions": [{"name": "nmae"}]}, TaskFailure, "no field 'nmae'. Did you mean name"),
@@ -323,9 +324,10 @@ def test_bad_parameters_are_refused_in_words(
 NAMES = [
     ("../../etc/passwd", "passwd.csv"),
     ("C:\\temp\\a.CSV", "a.csv"),
-    ("a\x00b/\x01", "_.csv"),
-    ("…" * 200, "…" * 60 + ".csv"),
-    ("..", "report.csv"),
+    ("a\x00b/\x01", "result.csv"),
+    ("…" * 200, "…" * 53 + ".csv"),
+    ("..", "result.csv"),
+    ("half \ud800", "half.csv"),
 ]
 
 

@@ -13,6 +13,7 @@ from batchtask.definitions import TaskContext, task
 from batchtask.errors import StoreUnavailable
 from batchtask.outcomes import Outcome
 from batchtask.retrying import RetryPolicy
+from worker.tasks.crm.record_ids import RecordId
 from worker.tasks.mail_merge.by_email.definition import EmailParameters, MailServerAway
 
 
@@ -20,18 +21,18 @@ class MailMerge(EmailParameters, frozen=True, kw_only=True, forbid_unknown_field
     """What to merge with whom. One of `template` and `template_id`, and at least one recipient, must be given."""
 
     template: str = ""  #: path of a .docx in the document archive, absolute or from `template_folder`
-    template_id: int = 0  #: or a row of DocTmpl; its file is looked for below `template_folder`
+    template_id: RecordId = 0  #: or a row of DocTmpl; its file is looked for below `template_folder`
     template_folder: str = "template"  #: the document archive's folder of templates
-    selection_id: int = 0  #: recipients: the members of a selection
-    contact_ids: tuple[int, ...] = ()  #: and these companies
-    person_ids: tuple[int, ...] = ()  #: and these persons
+    selection_id: RecordId = 0  #: recipients: the members of a selection
+    contact_ids: tuple[RecordId, ...] = ()  #: and these companies
+    person_ids: tuple[RecordId, ...] = ()  #: and these persons
 
     #: pdf needs LibreOffice on the worker; labels are a PDF, too; email sends a mail to each recipient
     output: Literal["docx", "pdf", "labels", "email"] = "docx"
     separate_files: bool = False  #: a file for each recipient, all in one .zip
     file_pattern: str = "{name} {attn} {snum}"  #: names those files
     file_name: str = ""  #: of the result; "" = the template's name and the task's number
-    label_layout_id: int = 0  #: the sheet that labels are printed on, a row of SORLabelLayout
+    label_layout_id: RecordId = 0  #: the sheet that labels are printed on, a row of SORLabelLayout
     skip_labels: int = 0  #: labels that are gone from the first sheet
     include_person: Literal["selection", "first", "all", "none"] = "selection"  #: of a member that is a company
     include_companies: bool = True  #: write to companies without a person; off = leave them out
@@ -39,7 +40,7 @@ class MailMerge(EmailParameters, frozen=True, kw_only=True, forbid_unknown_field
     one_per_company: bool | None = None  #: None = what the selection says
     sorting: Literal["company", "person", "postcode", "selection"] = "company"
     override_consent: bool = False  #: write to people who did not consent or declined this kind of mailing, too
-    shipment_type_id: int = 0  #: what kind of mailing it is, a row of ShipmentType; 0 = none that one could decline
+    shipment_type_id: RecordId = 0  #: kind of mailing, a row of ShipmentType; 0 = none that one could decline
     start_on_odd_page: bool = False  #: for printing on both sides: every letter on a new sheet
 
     attention: str = ""  #: text for `{attn}`
@@ -51,10 +52,10 @@ class MailMerge(EmailParameters, frozen=True, kw_only=True, forbid_unknown_field
     description: str = ""  #: `{desc}`
     letter_date: date | None = None  #: `{date}` and its kin; None = the day the task runs
     language: str = "en"  #: of dates and numbers: en, en-US, nb, da, sv, de, nl, fr, pl or el
-    project_id: int = 0  #: project that the letters are about, for its variables
-    sale_id: int = 0  #: and sale
-    document_id: int = 0  #: document they are filed as: for its variables, and for texts that are not given here
-    sender_id: int = 0  #: associate who signs; 0 = whoever submitted the task
+    project_id: RecordId = 0  #: project that the letters are about, for its variables
+    sale_id: RecordId = 0  #: and sale
+    document_id: RecordId = 0  #: document they are filed as: for its variables, and for texts that are not given here
+    sender_id: RecordId = 0  #: associate who signs; 0 = whoever submitted the task
 
     #: A misspelt variable stops the merge before the first letter: one failed start costs less than a thousand
     #: letters that say {nmae}. "keep" prints the variable as it stands, "blank" prints nothing.

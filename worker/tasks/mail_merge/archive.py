@@ -19,11 +19,14 @@ def find_template(connection: Connection, parameters: MailMerge, archive: Path) 
     """Return the path of the template that the parameters name; nothing says yet that it is there.
 
     Raises:
-        TaskFailure: The CRM knows no template of that number, or the path leads out of the archive.
+        TaskFailure: The CRM knows no template of that number, or the path leads out of the archive or nowhere.
     """
     named = parameters.template or _file_name(connection, parameters.template_id)
     # Paths in the CRM are written by Windows clients.
-    path = (archive / parameters.template_folder / named.replace("\\", "/")).resolve()
+    try:
+        path = (archive / parameters.template_folder / named.replace("\\", "/")).resolve()
+    except ValueError:  # a zero, or half a character
+        raise TaskFailure(f"No file can be called {named!a}: correct the template's name.") from None
     if not path.is_relative_to(archive.resolve()):
         raise TaskFailure(
             f"The template {named} lies outside of the document archive {archive}: copy it into the archive and "

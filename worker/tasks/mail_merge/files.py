@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from batchtask.definitions import TaskContext
+from worker.tasks.crm.file_names import UniqueNames, safe_name
 from worker.tasks.mail_merge.drafts import Entry, HeaderPart
 from worker.tasks.mail_merge.letters import FAST, Values, render_letter, write_body, write_notes
-from worker.tasks.mail_merge.names import UniqueNames, safe_name
 from worker.tasks.mail_merge.package import Relationships
 from worker.tasks.mail_merge.pdf import convert
 from worker.tasks.mail_merge.pieces import Letter, render

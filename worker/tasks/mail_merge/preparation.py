@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.file_names import result_name
 from worker.tasks.crm.languages import Language, find_language, known_languages
 from worker.tasks.crm.rights import Reader
 from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender, load_user
@@ -155,14 +156,10 @@ def _require_sender(connection: Connection, parameters: MailMerge, reader: Reade
 
 
 def file_name(parameters: MailMerge, context: TaskContext) -> str:
-    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
+    """Name the result; without a wish, by template and task."""
     otherwise = "labels" if parameters.output == "labels" else "letters"
     stem = PurePath(parameters.template.replace("\\", "/")).stem or otherwise
-    wanted = PurePath(parameters.file_name.replace("\\", "/")).name
-    suffix = _suffix(parameters)
-    if not wanted:
-        return f"{stem}-{str(context.task_id)[-12:]}{suffix}"
-    return wanted if wanted.lower().endswith(suffix) else wanted + suffix
+    return result_name(parameters.file_name, f"{stem}-{str(context.task_id)[-12:]}", _suffix(parameters))
 
 
 def _suffix(parameters: MailMerge) -> str:

@@ -14,6 +14,7 @@ from batchtask.definitions import TaskContext, task
 from batchtask.errors import StoreUnavailable
 from batchtask.outcomes import Outcome
 from batchtask.retrying import RetryPolicy
+from worker.tasks.crm.record_ids import RecordId
 
 
 class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,8 +31,8 @@ class Restriction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which report, of what, in which form."""
 
-    report_id: int  #: a standard report, or a favourite of the user's own
-    label_layout_id: int = 0  #: sheet for a label report; 0 = the report's own
+    report_id: RecordId  #: a standard report, or a favourite of the user's own
+    label_layout_id: RecordId = 0  #: sheet for a label report; 0 = the report's own
     file_name: str = ""  #: of the result; "" = the report's name
     language: str = ""  #: ISO or the CRM's code; "" = the user's
     file_type: Literal["pdf", "txt", "csv"] = "pdf"

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import errno
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePath
+from pathlib import Path
 
 from batchtask.definitions import TaskContext, TaskFailure
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_FORBIDDEN = re.compile(r'[\x00-\x1f<>:"/\\|?*]+')
-_LONGEST_NAME_BYTES = 180  # file systems take 255; the name of the file beside it is longer
-
-
-def result_name(wanted: str, title: str, suffix: str) -> str:
-    """Name the result: its folder is the worker's to choose, so only the last part of a path counts."""
-    name = PurePath(wanted.replace("\\", "/")).name or title
-    stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
-    clean = _FORBIDDEN.sub("_", stem).strip(" .") or "report"
-    return clean.encode()[:_LONGEST_NAME_BYTES].decode(errors="ignore") + suffix
 
 
 @contextmanager

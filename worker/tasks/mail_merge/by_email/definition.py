@@ -7,13 +7,14 @@ from typing import Literal
 import msgspec
 
 from batchtask.definitions import TaskFailure
+from worker.tasks.crm.record_ids import RecordId
 
 
 class EmailParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What only `output="email"` asks for; the template is a .html, .txt or .eml then."""
 
     subject: str = ""  #: may hold variables; "" = what the template says
-    email_account_id: int = 0  #: account that sends; 0 = the default account of the user who submitted
+    email_account_id: RecordId = 0  #: account that sends; 0 = the default account of the user who submitted
     reply_to: str = ""  #: address for answers; "" = the account's
     attachments: tuple[str, ...] = ()  #: files in the document archive that go with every mail
     mails_per_minute: int = 60  #: at most; 0 = as fast as the server takes them

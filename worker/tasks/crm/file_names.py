@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from pathlib import PurePath
 
 #: Windows refuses these, and so do archives that are opened there. Control and format characters (which could turn
 #: the reading order of a name, and so hide its suffix) go with them.
@@ -30,6 +31,13 @@ def _is_invisible(character: str) -> bool:
 def _cut(text: str) -> str:
     """Shorten a text, but not in the middle of a character."""
     return text.encode()[:_MOST_BYTES].decode(errors="ignore")
+
+
+def result_name(wanted: str, otherwise: str, suffix: str) -> str:
+    """Name a result: its folder is the worker's to choose, so only the last part of a path counts."""
+    name = PurePath(wanted.replace("\\", "/")).name or otherwise
+    stem = name[: -len(suffix)] if name.lower().endswith(suffix) else name
+    return safe_name(stem, otherwise="result") + suffix
 
 
 class UniqueNames:

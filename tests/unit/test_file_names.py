@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.tasks.mail_merge.names import UniqueNames, safe_name
+from worker.tasks.crm.file_names import UniqueNames, result_name, safe_name
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,10 @@ def test_names_that_systems_hold_for_the_same_get_numbers() -> None:
         "anna (2) (2)",
         "anna (3)",
     ]
+
+
+def test_a_result_has_a_name_that_every_system_takes() -> None:
+    assert result_name("../../etc/letters", "x", ".docx") == "letters.docx"
+    assert result_name("", "Spring", ".docx") == "Spring.docx"
+    assert result_name("a\x00b\ud800?.DOCX", "x", ".docx") == "a b _.docx"
+    assert result_name("é" * 300, "x", ".docx") == "é" * 80 + ".docx"
