@@ -99,9 +99,7 @@ def _set_up(connection: Connection, sealer: Sealer, mail_server: Dovecot | None,
     letter = ARCHIVE / "template" / "spring-letter.docx"
     letter.parent.mkdir(parents=True)
     write_sample_template(letter)
-    return Stage(
-        crm=crm, letter=letter.name, mail=write_mail_template(ARCHIVE), accounts=accounts
-    )
+    return Stage(crm=crm, letter=letter.name, mail=write_mail_template(ARCHIVE), accounts=accounts)
 
 
 def _announce(console: Console, line: str) -> None:

@@ -71,7 +71,8 @@ class _Records:
         self._sources = [add(crm7.source, name=name)["source_id"] for name in ("Fair", "Web", "Anbefaling")]
         self._project_types = [add(crm7.projtype, name=name)["projtype_id"] for name in ("Fair", "Internal")]
         self._project_states = [add(crm7.projstatus, name=name)["projstatus_id"] for name in ("Planned", "Running")]
-        self._template = add(crm7.doctmpl, name="Outgoing letter", filename="letter.docx", record_type=2)["doctmpl_id"]
+        template = add(crm7.doctmpl, name="Outgoing letter", filename="letter.docx", record_type=2)
+        self._template = template["doctmpl_id"]
 
     def _sellers(self) -> None:
         """Two users of the group Sales, so that there is something that others may not read."""
