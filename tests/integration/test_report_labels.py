@@ -78,6 +78,25 @@ def test_a_label_report_needs_a_sheet_that_is_there(context: FakeContext, crm: S
         print_report(context, crm.reports["Labels for a selection"], file_type="pdf", label_layout_id=99)
 
 
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        {"countcolumns": 0},
+        {"leftmargin": 5000, "rightmargin": 5000},
+        {"countcolumns": 60},
+        {"orientation": 2, "paperheight": 20_000, "topmargin": 5000, "bottommargin": 5000},
+    ],
+)
+def test_a_sheet_on_which_no_label_fits_is_refused(
+    context: FakeContext, crm: SampleCrm, geometry: dict[str, int]
+) -> None:
+    with crm_rows(context.database_url) as add:
+        values = {"countcolumns": 1, "countrows": 1, "paperwidth": 9000, "paperheight": 9000, **geometry}
+        sheet = add(crm7.sorlabellayout, name="Odd", **values)
+    with pytest.raises(TaskFailure, match="No label fits on the layout 'Odd'"):
+        print_report(context, crm.reports["Labels for a selection"], file_type="pdf", label_layout_id=sheet)
+
+
 def test_labels_are_not_printed_as_text(context: FakeContext, crm: SampleCrm) -> None:
     with pytest.raises(TaskFailure, match="Labels are printed as PDF only"):
         print_report(context, crm.reports["Labels for a selection"], file_type="txt")

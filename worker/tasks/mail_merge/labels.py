@@ -6,19 +6,17 @@ from collections.abc import Callable, Iterable, Set
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.drafts import Entry
 from worker.tasks.mail_merge.letters import Values
 from worker.tasks.mail_merge.variables import ADDRESS_BLOCK
 from worker.tasks.mail_merge.work import Work
-from worker.tasks.report.model import Label, LabelSheet
+from worker.tasks.report.label_sheets import load_sheet
+from worker.tasks.report.model import Label
 from worker.tasks.report.printing import render_labels
-
-_LANDSCAPE = 2
 
 
 class Labels:
@@ -58,36 +56,3 @@ class Labels:
         if printed.warning:
             context.log.warning(printed.warning)
         return path
-
-
-def load_sheet(connection: Connection, layout_id: int) -> LabelSheet:
-    """Read a sheet's geometry.
-
-    Raises:
-        TaskFailure: There is no such layout, or no label fits on it.
-    """
-    table = crm7.sorlabellayout.c
-    row = connection.execute(select(crm7.sorlabellayout).where(table.sorlabellayout_id == layout_id)).first()
-    if row is None:
-        raise TaskFailure(f"There is no label layout {layout_id}: choose another.")
-    sheet = LabelSheet(
-        paper_width=row.paperwidth,
-        paper_height=row.paperheight,
-        left_margin=row.leftmargin,
-        right_margin=row.rightmargin,
-        top_margin=row.topmargin,
-        bottom_margin=row.bottommargin,
-        columns=row.countcolumns,
-        rows=row.countrows,
-        landscape=row.orientation == _LANDSCAPE,
-        title=row.name,
-    )
-    if not _has_room(sheet):
-        raise TaskFailure(f"No label fits on the layout {row.name!r}: correct its margins, columns and rows.")
-    return sheet
-
-
-def _has_room(sheet: LabelSheet) -> bool:
-    width = sheet.paper_width - sheet.left_margin - sheet.right_margin
-    height = sheet.paper_height - sheet.top_margin - sheet.bottom_margin
-    return min(width, height, sheet.columns, sheet.rows) > 0

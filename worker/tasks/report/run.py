@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from batchtask import crm7
 from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
 from batchtask.outcomes import Outcome, Succeeded
@@ -28,6 +27,7 @@ from worker.tasks.report import Report
 from worker.tasks.report.addressees import Addressees
 from worker.tasks.report.cross import CrossLines
 from worker.tasks.report.definition import Geometry, Layout, ReportDefinition, load_report
+from worker.tasks.report.label_sheets import load_sheet
 from worker.tasks.report.lists import ListLines
 from worker.tasks.report.model import LabelSheet, Printed, Sheet
 from worker.tasks.report.output import written_whole
@@ -42,7 +42,6 @@ LANGUAGE_PREFERENCE = ("Global", "Language")
 DATE_PREFERENCE = ("Global", "DateFormat")
 
 _RENDERERS = {"pdf": render_pdf, "txt": render_text, "csv": render_csv}
-_LANDSCAPE = 2
 
 
 def run(context: TaskContext, parameters: Report) -> Outcome:
@@ -182,24 +181,7 @@ class _Request:
 
     def _label_sheet(self) -> LabelSheet:
         layout_id = self._parameters.label_layout_id or self._definition.label_layout_id
-        table = crm7.sorlabellayout
-        row = self._connection.execute(select(table).where(table.c.sorlabellayout_id == layout_id)).first()
-        if row is None:
-            raise TaskFailure(f"There is no label layout {layout_id}: choose one with label_layout_id.")
-        if not (row.countcolumns and row.countrows):
-            raise TaskFailure(f"The label layout {row.name!r} has no columns or rows: edit it.")
-        return LabelSheet(
-            paper_width=row.paperwidth,
-            paper_height=row.paperheight,
-            left_margin=row.leftmargin,
-            right_margin=row.rightmargin,
-            top_margin=row.topmargin,
-            bottom_margin=row.bottommargin,
-            columns=row.countcolumns,
-            rows=row.countrows,
-            landscape=row.orientation == _LANDSCAPE,
-            title=self._definition.name,
-        )
+        return replace(load_sheet(self._connection, layout_id), title=self._definition.name)
 
     def _find(self, catalogue: Catalogue, criteria: Group) -> Records:
         reader = self._reader
