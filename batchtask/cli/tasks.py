@@ -44,6 +44,9 @@ Associate = partial(typer.Option, min=SMALLEST_INTEGER, max=LARGEST_INTEGER)
 #: More at a time belongs into a program of one's own, with `submit_many`, and into a database client.
 MOST_TASKS, MOST_ROWS = 100_000, 100_000
 
+#: Failures that are told in full behind the bars.
+MOST_FAILURES = 10
+
 Timeout = Annotated[float | None, typer.Option(help="Give up waiting after this many seconds.")]
 
 
@@ -198,7 +201,10 @@ def _watch(task_ids: list[TaskId], timeout: float | None, *, quiet: bool = False
         rows = watch_tasks(found, task_ids, deadline=deadline, quiet=quiet)
     if any(not row.finished for row in rows) or len(rows) < len(task_ids):
         raise typer.Exit(Exit.NOT_IN_TIME)
-    if any(row.state is State.Failed for row in rows):
+    failed = [row for row in rows if row.state is State.Failed]
+    for row in failed[:MOST_FAILURES]:  # the bar shows as much of the reason as fits
+        typer.echo(f"{row.description or row.name}: {row.response}", err=True)
+    if failed:
         raise typer.Exit(Exit.TASK_FAILED)
 
 

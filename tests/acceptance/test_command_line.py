@@ -133,3 +133,9 @@ def test_what_does_not_fit_is_refused_in_words(words: tuple[str, ...], says: str
     assert run.returncode == Exit.CANNOT_RUN
     assert says in run.stderr
     assert "Traceback" not in run.stderr
+
+
+def test_the_whole_reason_of_a_failure_stands_below_the_bar(running: System) -> None:
+    reason = "The printer is on fire: " + "call the fire brigade, then the administrator. " * 4
+    done = batchtask(running, "submit", "sleep", "seconds=0", f"fail={reason.strip()}", "--wait")
+    assert reason.strip() in done.stderr

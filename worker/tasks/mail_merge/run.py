@@ -33,7 +33,9 @@ def run(context: TaskContext, parameters: MailMerge) -> Outcome:
     """
     language = check(parameters)
     target = context.result_path(file_name(parameters, context))
-    with database_errors(), context.connect() as connection:
+    with database_errors(), context.connect() as opened:
+        # One moment for all: a field published meanwhile would have its values in another column than was read.
+        connection = opened.execution_options(isolation_level="REPEATABLE READ")
         output = make_output(context, connection, parameters)
         with _disk_errors(target), working(context, output.made_from) as work, database_errors():
             merging = _prepare(context, connection, parameters, output=output, work=work, language=language)
