@@ -37,6 +37,16 @@ def submit(system: System, people: list[int]) -> TaskId:
     return system.producer.submit("mail-merge", parameters | {"person_ids": people}, owner=OWNER)
 
 
+def wait_until_told(system: System, tasks: list[TaskId], expected: list[str]) -> None:
+    """Wait until the tasks' logs hold every expected text: log lines come a moment behind the outcome."""
+
+    def all_told() -> bool:
+        told = [line for task_id in tasks for _, line in system.log_lines(task_id)]
+        return all(any(text in line for line in told) for text in expected)
+
+    system.wait(all_told)
+
+
 def test_a_sender_killed_while_the_server_takes_a_mail_leaves_that_one_in_doubt_and_goes_on(
     system: System, archive: Path
 ) -> None:
@@ -54,7 +64,7 @@ def test_a_sender_killed_while_the_server_takes_a_mail_leaves_that_one_in_doubt_
     assert len(mails.recipients) == 120
     [doubtful] = [address for address, found in recipient_rows(url(system)).items() if found["status"] == DOUBTFUL]
     assert doubtful == mails.recipients[49]
-    assert any(f"<{doubtful}>: {IN_DOUBT}" in line for _, line in system.log_lines(task_id))
+    wait_until_told(system, [task_id], [f"<{doubtful}>: {IN_DOUBT}"])
     assert len({str(message["Message-ID"]) for message in mails.messages}) == 120
 
 
@@ -90,12 +100,7 @@ def test_nobody_gets_two_mails_and_nobody_is_forgotten_while_senders_and_workers
         row = system.row(task_id)
         assert row is not None
         assert row["state"] == State.Succeeded, row
-
-    def all_told() -> bool:
-        told = [line for task_id in tasks for _, line in system.log_lines(task_id)]
-        return all(any(address in line for line in told) for address in doubtful)
-
-    system.wait(all_told)  # log lines come a moment behind the outcome
+    wait_until_told(system, tasks, doubtful)
     mailings = rows(url(system), "SELECT sent_num, recipients FROM crm7.s_shipment")
     assert sum(mailing["sent_num"] for mailing in mailings) == len(PEOPLE) - len(doubtful)
 
