@@ -15,7 +15,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = ("producer", "worker", "projections")
 #: They put the roles together, and so may import them all.
-COMPOSITION_ROOTS = ("batchtask.cli", "batchtask.demo")
+COMPOSITION_ROOTS = ("batchtask.cli", "batchtask.demo", "batchtask.web")
 CLIENT_LIBRARIES = ("pika", "aio_pika", "aiormq", "sqlalchemy", "psycopg")
 PURE = ("messages", "events", "upcasters", "task", "envelope", "outcomes", "identifiers", "errors", "definitions")
 

@@ -1,0 +1,31 @@
+"""Who calls, and what they may do with whose task. Pure; who somebody is, `batchtask/http/authentication.py` finds out."""
+
+from __future__ import annotations
+
+import msgspec
+
+from batchtask.http.problems import Forbidden
+
+#: The owner of tasks that nobody started: the system itself.
+SYSTEM = 0
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever makes a request, after proving who they are."""
+
+    associate_id: int  #: of the CRM's user; never 0
+    name: str  #: the user's login name
+    administrator: bool = False  #: may see and change everything, system tasks included
+
+    def may_see(self, owner: int) -> bool:
+        """Tell whether a task of this owner may be seen; what may be seen may also be stopped."""
+        return self.administrator or owner == self.associate_id
+
+    def require_administrator(self) -> None:
+        """Refuse everybody else.
+
+        Raises:
+            Forbidden: The caller is no administrator.
+        """
+        if not self.administrator:
+            raise Forbidden("only administrators may do this: ask for the functional right of a general administrator")

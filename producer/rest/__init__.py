@@ -1,0 +1,1 @@
+"""The command side of the web application: what changes something. Loaded by `batchtask/web` alone."""
