@@ -1,0 +1,88 @@
+/* Speaking to the server: one wrapper around fetch, which knows our addresses, our token and our errors. */
+
+/** Address of something of the application, wherever it is mounted. @param {string} path without a slash in front */
+export function here(path) {
+  return new URL(`../${path}`, import.meta.url).href;
+}
+
+/** What the server refused, or that it did not answer (status 0); `message` says what to do. */
+export class Problem extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+const SILENT = "The server does not answer. Check your connection; nothing was changed.";
+const SAFE = new Set(["GET", "HEAD"]);
+
+/**
+ * Ask the modern API, and return what it answers, decoded; null for an empty answer.
+ * Goes to the login page when the session is over.
+ * @param {string} path below `api/v2/`, such as `tasks/12`
+ * @param {{method?: string, body?: unknown, query?: Record<string, unknown>, signal?: AbortSignal, headers?: object}} [options]
+ *   a query's arrays repeat the name; null, undefined and "" are left out
+ * @throws {Problem}
+ */
+export async function api(path, { method = "GET", body, query = {}, signal, headers = {} } = {}) {
+  const response = await ask(address(path, query), {
+    method,
+    signal,
+    credentials: "same-origin",
+    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...proof(method), ...headers },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  if (response.ok) return response.status === 204 ? null : decoded(response);
+  if (response.status === 401) toLogin();
+  throw new Problem(response.status, await detail(response));
+}
+
+/** End the session, and show the login page. */
+export async function logout() {
+  await fetch(here("logout"), { method: "POST", headers: proof("POST"), credentials: "same-origin" });
+  location.assign(here("login"));
+}
+
+/** Show the login page, which leads back here. */
+export function toLogin() {
+  const root = new URL(here(""));
+  const next = location.href.slice(root.href.length);
+  location.assign(`${here("login")}?next=${encodeURIComponent(next)}`);
+}
+
+/** Address below `api/v2/`, with a query. */
+export function address(path, query = {}) {
+  const url = new URL(here(`api/v2/${path}`));
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of [value].flat()) {
+      if (one !== null && one !== undefined && one !== "") url.searchParams.append(name, String(one));
+    }
+  }
+  return url.href;
+}
+
+async function ask(url, options) {
+  try {
+    return await fetch(url, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Problem(0, SILENT);
+  }
+}
+
+/** The header that proves that this page, and no other one, asks: the cookie's value. */
+function proof(method) {
+  if (SAFE.has(method)) return {};
+  const cookie = document.cookie.split("; ").find((one) => one.startsWith("XSRF-TOKEN="));
+  return cookie ? { "X-XSRF-TOKEN": decodeURIComponent(cookie.slice("XSRF-TOKEN=".length)) } : {};
+}
+
+async function decoded(response) {
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+}
+
+async function detail(response) {
+  const problem = await decoded(response).catch(() => null);
+  return problem?.detail || `The server answered with an error (${response.status}). Try again in a moment.`;
+}

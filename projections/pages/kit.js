@@ -1,0 +1,9 @@
+/* What every page of ours is built with; import from here. */
+
+export { api, here, logout, Problem } from "./api.js";
+export { h, icon, replace, setText } from "./dom.js";
+export { live } from "./live.js";
+export { ask, notice, toast } from "./talk.js";
+export { absolute, ago, clock, elapsed, seconds, sinceThen, until } from "./time.js";
+export { STATES, badge, progressBar } from "./states.js";
+export { frame } from "./frame.js";
