@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +62,26 @@ class Settings:
     """Deadline of a submission: confirmed by then, or an error."""
     database_tag: str = ""
     """A worker leaves tasks with another tag than this one (the original's `dbTag`) to others; empty = takes all."""
+    web_host: str = "127.0.0.1"
+    """Address that the web application listens on; 0.0.0.0 = all of the machine."""
+    web_port: int = 8080
+    """Port that the web application listens on; 0 = any free one, told in the log."""
+    web_origins: str = ""
+    """Origins, separated by spaces, whose pages may call the web application; * = all, but without cookies."""
+    web_proxies: str = ""
+    """Addresses or networks, separated by spaces, of proxies that say truly from where and how a request came."""
+    web_basic: bool = True
+    """Whether calls may carry a user's name and password (Basic); the login form and tokens are there without it."""
+    session_hours: float = 12
+    """After so many hours a login through the form ends."""
+    jwt_issuer: str = ""
+    """URL of the identity provider whose tokens (JWT) are taken, as its tokens spell it; empty = none is."""
+    jwt_audience: str = ""
+    """Whom tokens must be meant for (`aud`): the name that the provider knows the web application by."""
+    jwt_keys: str = ""
+    """Where the provider's public keys are: a URL of a JWKS, or a JWKS or PEM file; empty = asked of the issuer."""
+    jwt_name_claim: str = "preferred_username"
+    """Claim of a token that holds the user's login name in the CRM."""
     log_level: str = "info"
     """debug, info, warning or error."""
 
@@ -100,7 +122,26 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
     return f"{name} is no setting" + (f"; did you mean {close[0]}?" if close else "")
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Path": Path}
+_SWITCH = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+_ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", re.ASCII)
+
+
+def _read_switch(text: str) -> bool:
+    if text.lower() not in _SWITCH:
+        raise ValueError(text)
+    return _SWITCH[text.lower()]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_network(text))
+    except ValueError:
+        return False
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "int": int, "float": float, "str": str, "Path": Path, "bool": _read_switch,
+}  # fmt: skip
 
 
 def _read_value(
@@ -109,7 +150,8 @@ def _read_value(
     try:
         values[known.name] = _READERS[str(known.type)](text)
     except ValueError:
-        problems.append(f"{name} must be a number, not {text!r}")
+        wanted = "on or off" if known.type == "bool" else "a number"
+        problems.append(f"{name} must be {wanted}, not {text!r}")
 
 
 def _relations(settings: Settings) -> list[str]:
@@ -130,6 +172,24 @@ def _relations(settings: Settings) -> list[str]:
         "BATCHTASK_CHILD_MEMORY_MB must not be negative": settings.child_memory_mb >= 0,
         "BATCHTASK_RECONCILE_SECONDS must be more than 0": settings.reconcile_seconds > 0,
         "BATCHTASK_SUBMIT_SECONDS must be more than 0": settings.submit_seconds > 0,
+        "BATCHTASK_WEB_PORT must be from 0 to 65535": 0 <= settings.web_port <= 65_535,
+        "BATCHTASK_WEB_ORIGINS must be * or origins such as https://crm.example.com, separated by spaces": all(
+            origin == "*" or _ORIGIN.fullmatch(origin) for origin in settings.web_origins.split()
+        ),
+        "BATCHTASK_WEB_PROXIES must be addresses or networks such as 10.0.0.0/8, separated by spaces": all(
+            map(_is_network, settings.web_proxies.split())
+        ),
+        "BATCHTASK_SESSION_HOURS must be more than 0 and at most a year": 0
+        < settings.session_hours
+        <= LONGEST_TIMEOUT_SECONDS / 3600,
+        "BATCHTASK_JWT_ISSUER and BATCHTASK_JWT_AUDIENCE must be set together": bool(settings.jwt_issuer)
+        == bool(settings.jwt_audience),
+        "BATCHTASK_JWT_KEYS needs BATCHTASK_JWT_ISSUER": bool(settings.jwt_issuer) or not settings.jwt_keys,
+        "BATCHTASK_JWT_ISSUER must begin with https:// or http://, or BATCHTASK_JWT_KEYS must be set": not (
+            settings.jwt_issuer
+        )
+        or bool(settings.jwt_keys)
+        or settings.jwt_issuer.startswith(("https://", "http://")),
         "BATCHTASK_LOG_LEVEL must be debug, info, warning or error": settings.log_level.lower()
         in {"debug", "info", "warning", "error"},
         "BATCHTASK_AMQP_URL must begin with amqp:// or amqps://": settings.amqp_url.startswith(
