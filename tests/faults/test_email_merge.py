@@ -14,11 +14,11 @@ from projections.rows import State
 from tests.email_merge_support import KEY, OWNER, Person, recipient_rows, rows, write_crm, write_template
 from tests.mail_server import MailServer, running_mail_server
 from tests.system import System
-from worker.tasks.mail_merge.by_email.ledger import IN_DOUBT
+from worker.tasks.mail_merge.by_email.ledger import IN_DOUBT, ON_ITS_WAY
 
 SEED = 20260413
 PEOPLE = [Person(first=f"P{number:03}", last="Test") for number in range(120)]
-SENT, DOUBTFUL = 4, 0
+SENT, DOUBTFUL, READY = 4, 0, 1
 
 
 @pytest.fixture
@@ -66,6 +66,31 @@ def test_a_sender_killed_while_the_server_takes_a_mail_leaves_that_one_in_doubt_
     assert doubtful == mails.recipients[49]
     wait_until_told(system, [task_id], [f"<{doubtful}>: {IN_DOUBT}"])
     assert len({str(message["Message-ID"]) for message in mails.messages}) == 120
+
+
+def test_a_merge_cancelled_by_force_while_the_server_takes_a_mail_leaves_that_one_in_doubt(
+    system: System, archive: Path
+) -> None:
+    """No attempt comes after it that could say so."""
+    with running_mail_server(login=True) as mails:
+        people = know(system, mails)
+        system.worker(max_tasks=1, archive_dir=archive, secret_keys=KEY).wait_ready()
+        system.projections()
+        mails.accepted = lambda count: cancel_and_wait() if count == 50 else None
+        task_id = submit(system, people)
+
+        def cancel_and_wait() -> None:
+            """In the server's thread: its answer never comes."""
+            system.producer.cancel(task_id, requested_by=OWNER, force=True)
+            system.wait_finished(task_id, seconds=60)
+
+        system.wait_finished(task_id, seconds=60)
+
+    found = recipient_rows(url(system))
+    [doubtful] = [address for address, row in found.items() if row["status"] == DOUBTFUL]
+    assert doubtful == mails.recipients[-1]
+    assert found[doubtful]["bounce_reason"] == ON_ITS_WAY
+    assert Counter(row["status"] for row in found.values()) == {SENT: 49, DOUBTFUL: 1, READY: 70}
 
 
 def test_nobody_gets_two_mails_and_nobody_is_forgotten_while_senders_and_workers_are_killed_at_random(

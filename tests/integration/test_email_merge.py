@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import create_engine
 
+from batchtask.identifiers import new_task_id
 from batchtask.outcomes import Snoozed, Succeeded
 from batchtask.testing import Killed
 from tests.email_merge_support import (
@@ -15,6 +16,7 @@ from tests.email_merge_support import (
     rows,
 )
 from tests.mail_server import HANG_UP, MailServer
+from worker.tasks.mail_merge.by_email.ledger import ON_ITS_WAY
 
 SENT, BOUNCED, SOFT_BOUNCED, IN_DOUBT, READY, BLOCKED, DUPLICATE, DECLINED, BOUNCES = 4, 5, 8, 0, 1, 3, 2, 9, 11
 FOUR = [Person(first=name, last="Test") for name in ("Anna", "Bo", "Carl", "Dag")]
@@ -122,6 +124,52 @@ def test_a_mail_whose_answer_is_lost_is_in_doubt_and_never_sent_again(
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 in doubt")
     assert sorted(mails.recipients).count("bo@example.test") == 1
+
+
+def test_whoever_reads_the_row_between_full_stop_and_answer_finds_the_mail_in_doubt(
+    desk: Desk, mails: MailServer
+) -> None:
+    """If the process dies now, and no attempt follows, the row says so ever after."""
+    desk.know(FOUR[:1])
+    seen: list[tuple[int, str]] = []
+
+    def look(count: int) -> None:
+        [row] = recipient_rows(desk.database_url).values()
+        seen.append((row["status"], row["bounce_reason"]))
+
+    mails.accepted = look
+    assert desk.send() == Succeeded(response="Sent 1 of 1")
+    assert seen == [(IN_DOUBT, ON_ITS_WAY)]
+    [row] = recipient_rows(desk.database_url).values()
+    assert (row["status"], row["bounce_reason"]) == (SENT, None)
+
+
+@pytest.mark.parametrize(("answer", "status"), [("550 no", BOUNCED), ("451 later", READY)])
+def test_a_refusal_of_the_mail_itself_ends_the_doubt(desk: Desk, mails: MailServer, answer: str, status: int) -> None:
+    desk.know(FOUR[:1])
+    mails.at_end["anna@example.test"].append(answer)
+    desk.send()
+    [row] = recipient_rows(desk.database_url).values()
+    code, _, reason = answer.partition(" ")
+    assert (row["status"], row["bounce_code"], row["bounce_reason"]) == (status, int(code), reason)
+
+
+def test_whom_an_earlier_mailing_of_the_same_text_left_in_doubt_is_named_when_it_is_repeated(
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.know(FOUR)
+    mails.at_end["bo@example.test"].append(HANG_UP)
+    desk.send()
+
+    def told_by(*, text: str) -> list[str]:
+        caplog.clear()
+        desk.context.task_id = new_task_id()
+        desk.send(text)
+        return [message for message in caplog.messages if message.startswith("perhaps")]
+
+    [told] = told_by(text="Hello {atfn}!")
+    assert told.startswith("perhaps for the second time: Bo Test <bo@example.test>: it is not known whether mailing ")
+    assert told_by(text="Something else") == []
 
 
 @pytest.mark.parametrize("answer", [HANG_UP, "421 4.3.2 too many connections"])

@@ -3,9 +3,10 @@
 An attempt takes recipients by some dozens under its fence: it writes a lock of its own into their rows, and a newer
 attempt writes another. Each step with one mail then is a small commit that counts only while the lock is still there:
 
-    taken -> on its way (`timestamp` set, just before the full stop that ends the mail) -> sent, refused or put off
+    taken -> in doubt (just before the full stop that ends the mail) -> sent, refused or put off
 
-Whom a dead attempt left on its way is in doubt and never written to again by itself.
+So the row is true wherever the process dies, even if no attempt comes after it. Whom a dead attempt left in doubt is
+never written to again by itself; the next attempt tells who that is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from worker.tasks.mail_merge.by_email.summary import Tally
 #: Recipients taken at a time: each time costs a commit under the fence and an event. A guess.
 TAKEN = 50
 IN_DOUBT = "it is not known whether the mail server took the mail"
+#: The reason of a doubt that nobody was told of, because it usually ends a moment later.
+ON_ITS_WAY = "the mail was handed to the mail server, whose answer is not known"
 
 T = TypeVar("T")
 
@@ -63,19 +66,21 @@ class Ledger:
         self._keys: dict[str, Any] = {
             "shipment_id": shipment_id,
             "lock": secrets.token_hex(16),
+            "in_doubt": IN_DOUBT,
+            "on_its_way": ON_ITS_WAY,
             **{status.name.lower(): int(status) for status in RecipientStatus},
         }
         self._connection: Connection | None = None
         self._open = context.connect()
 
     def take_over(self) -> None:
-        """Free what an earlier attempt took and did not use; what it had on its way is in doubt from now on.
+        """Free what an earlier attempt took and did not use, and tell of what it had on its way.
 
         Raises:
             LeaseLost: Somebody else works on the task by now.
         """
         with self._context.transaction() as session:
-            doubtful = session.execute(statements.DOUBT, self._keys | {"reason": IN_DOUBT}).all()
+            doubtful = session.execute(statements.DOUBT_OTHERS, self._keys).all()
             session.execute(statements.RELEASE, self._keys)
         for name, address in doubtful:
             self._warn_of_doubt(name, address)
@@ -91,7 +96,7 @@ class Ledger:
         return sorted((Taken(**row) for row in rows), key=lambda taken: taken.id)
 
     def intend(self, taken: Taken) -> bool:
-        """Note that from now on the mail may be sent; False if somebody has changed the row, and it must not be.
+        """Note that from now on the mail may be sent, or not; False if it must not be: somebody has changed the row.
 
         Raises:
             LeaseLost: Somebody else works on the task by now.
@@ -107,9 +112,8 @@ class Ledger:
         self._write((statements.SENT, self._of(taken)), (statements.ADDRESS_SENT, self._of(taken)))
 
     def in_doubt(self, taken: Taken) -> None:
-        """Note that nobody knows whether the server took the mail."""
-        values = {"status": RecipientStatus.UNKNOWN, "code": None, "reason": IN_DOUBT}
-        self._write((statements.REFUSED, self._of(taken) | values))
+        """Note that nobody will know whether the server took the mail."""
+        self._write((statements.DOUBT, self._of(taken)))
         self._warn_of_doubt(taken.name, taken.address)
 
     def put_off(self, taken: Taken, refusal: Refusal, seconds: float) -> None:

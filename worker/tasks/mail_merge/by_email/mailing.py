@@ -47,6 +47,17 @@ UPDATE crm7.s_shipment_addr a SET status = :status, bounce_reason = :reason
 RETURNING a.name, a.address, a.bounce_reason
 """)
 
+_PERHAPS_TWICE = text("""
+SELECT DISTINCT ON (a.id) a.name, a.address, s.id AS mailing, s.start_date::date AS day
+  FROM crm7.s_shipment_addr a
+  JOIN crm7.s_shipment_addr before ON before.address = a.address AND before.status = :unknown
+  JOIN crm7.s_shipment s ON s.id = before.shipment_id
+  JOIN crm7.s_message m ON m.id = s.message_id
+ WHERE a.shipment_id = :shipment_id AND a.status = :ready AND s.id <> a.shipment_id
+   AND m.subject = :subject AND m.plain_message = :text AND coalesce(m.html_message, '') = :html
+ ORDER BY a.id, s.id DESC
+""")
+
 _COUNT = text("""
 WITH ready AS (
     SELECT count(*) AS ready FROM crm7.s_shipment_addr WHERE shipment_id = :shipment_id AND status = :ready
@@ -104,7 +115,9 @@ def find_mailing(connection: Connection, context: TaskContext) -> Mailing | None
 
 
 def begin_mailing(context: TaskContext, plan: Plan, addressees: Iterable[Addressee]) -> None:
-    """Write the mailing with everybody who is meant, all or nothing, and log whom it leaves out.
+    """Write the mailing with everybody who is meant, all or nothing.
+
+    The log names whom it leaves out, and who may have got the same mail before.
 
     Args:
         context: Of the task.
@@ -124,6 +137,7 @@ def begin_mailing(context: TaskContext, plan: Plan, addressees: Iterable[Address
             session.execute(insert(crm7.s_shipment_addr), rows)
         _leave_out(session, context, plan, shipment_id)
         _require_some(session, context, shipment_id)
+        _warn_who_may_get_it_twice(session, context, plan.content, shipment_id)
 
 
 def _insert_shipment(session: Session, context: TaskContext, plan: Plan) -> int:
@@ -217,3 +231,18 @@ def _require_some(session: Session, context: TaskContext, shipment_id: int) -> N
     if not count:
         raise TaskFailure("Nobody is left to write to: the log says why of each recipient.")
     context.log.info("the mailing has %d recipients", count, extra={"action": "mailing begun"})
+
+
+def _warn_who_may_get_it_twice(session: Session, context: TaskContext, content: Content, shipment_id: int) -> None:
+    """Name those whom an earlier mailing of the same text left in doubt: whoever repeats it may want it so."""
+    same = {"subject": content.subject, "text": content.text, "html": content.html}
+    statuses = {"unknown": RecipientStatus.UNKNOWN, "ready": RecipientStatus.READY}
+    for row in session.execute(_PERHAPS_TWICE, {"shipment_id": shipment_id, **statuses, **same}):
+        context.log.warning(
+            "perhaps for the second time: %s <%s>: it is not known whether mailing %d of %s arrived",
+            row.name,
+            row.address,
+            row.mailing,
+            row.day,
+            extra={"action": "perhaps twice"},
+        )

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from sqlalchemy import text
 
-DOUBT = text("""
-UPDATE crm7.s_shipment_addr SET status = :unknown, bounce_reason = :reason
- WHERE shipment_id = :shipment_id AND status = :ready AND timestamp IS NOT NULL AND owner_lock <> :lock
+# The lock stays: whoever had it may still learn what became of the mail.
+DOUBT_OTHERS = text("""
+UPDATE crm7.s_shipment_addr SET bounce_reason = :in_doubt
+ WHERE shipment_id = :shipment_id AND status = :unknown AND bounce_reason = :on_its_way AND owner_lock <> :lock
 RETURNING name, address
+""")
+DOUBT = text("""
+UPDATE crm7.s_shipment_addr SET bounce_reason = :in_doubt
+ WHERE id = :id AND owner_lock = :lock AND status = :unknown
 """)
 RELEASE = text("""
 UPDATE crm7.s_shipment_addr SET owner_lock = NULL
@@ -22,8 +27,10 @@ UPDATE crm7.s_shipment_addr SET owner_lock = :lock
 RETURNING id, contact_id, customer_id AS person_id, name, address
 """)
 INTEND = text("""
-UPDATE crm7.s_shipment_addr SET timestamp = extract(epoch FROM now())::integer, sending_time = localtimestamp
- WHERE id = :id AND owner_lock = :lock AND status = :ready
+UPDATE crm7.s_shipment_addr SET status = :unknown, bounce_code = NULL, bounce_reason = :on_its_way,
+       timestamp = extract(epoch FROM now())::integer, sending_time = localtimestamp
+ WHERE id = :id AND owner_lock = :lock
+   AND (status = :ready OR status = :unknown AND bounce_reason = :on_its_way)
 """)
 # By the lock alone: that a mail was sent is true whatever another attempt believed meanwhile.
 SENT = text("""

@@ -19,8 +19,8 @@ class ShipmentStatus(IntEnum):
 class RecipientStatus(IntEnum):
     """`s_shipment_addr.status`."""
 
-    UNKNOWN = 0  #: in doubt: the mail was taken, or it was not
-    READY = 1  #: its turn comes; or, with a `timestamp`, the mail is on its way to the server
+    UNKNOWN = 0  #: in doubt: the mail was taken, or it was not; or it is on its way to the server right now
+    READY = 1  #: its turn comes
     DUPLICATE = 2
     BLOCKED = 3  #: left out; `bounce_reason` says why
     SENT = 4
