@@ -213,6 +213,7 @@ class TaskDefinition:
     minimum_sleep_seconds: int = 0  #: least pause between the end of a run and the next start
     auto_restart_count: int = 0  #: further tries after an error, where `retry` names none; -1 = for ever
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel
+    cancellation_warning: str = ""  #: what a user is asked before it is cancelled, if that wants a warning
     version: str = ""  #: of the distribution that holds the code
 
     @property
@@ -259,6 +260,7 @@ def task(
     minimum_sleep_time: int = 0,
     auto_restart_count: int = 0,
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel,
+    cancellation_warning: str = "",
 ) -> Callable[[TaskFunction], TaskDefinition]:
     """Make a task definition of a function `(context, parameters)`.
 
@@ -299,6 +301,7 @@ def task(
             minimum_sleep_seconds=minimum_sleep_time,
             auto_restart_count=auto_restart_count,
             cancellation=cancellation,
+            cancellation_warning=cancellation_warning,
         )
 
     return define

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,6 +51,13 @@ class Part:
     @property
     def output(self) -> str:
         return self._log.read_text()
+
+    @property
+    def url(self) -> str:
+        """Where a web process listens."""
+        found = re.search(r"http://[\w.:\[\]]+", self.output)
+        assert found, self.output
+        return found[0]
 
     def wait_ready(self) -> None:
         def ready() -> bool:
@@ -101,6 +109,10 @@ class System:
 
     def projections(self, **settings: object) -> Part:
         return self.start("projections", settings)
+
+    def web(self, **settings: object) -> Part:
+        """Start a web process on a port of its own; where, `Part.url` tells once it is ready."""
+        return self.start("batchtask.web", {"web_port": 0} | settings)
 
     def crashing(self, module: str, point: str, **settings: object) -> Part:
         """Start a part that is killed at a signal point, the first time it gets there."""

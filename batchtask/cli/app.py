@@ -23,6 +23,7 @@ RUNNING, TASKS, CARE = "Run the parts", "Work with tasks", "Look after the syste
 app.command(rich_help_panel=RUNNING)(parts.up)
 app.command(rich_help_panel=RUNNING)(parts.worker)
 app.command(rich_help_panel=RUNNING)(parts.projections)
+app.command(rich_help_panel=RUNNING)(parts.web)
 app.command(rich_help_panel=TASKS)(tasks.submit)
 app.command(rich_help_panel=TASKS)(tasks.status)
 app.command(rich_help_panel=TASKS)(tasks.watch)

@@ -35,6 +35,16 @@ def projections() -> None:
     raise typer.Exit(run(os.environ))
 
 
+def web(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; the default is 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; the default is 8080.")] = None,
+) -> None:
+    """Run one web process: the APIs, the indicator and the pages. Until a signal comes."""
+    from batchtask.web.run import run
+
+    raise typer.Exit(run(os.environ, web_host=host, web_port=port))
+
+
 def up(
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
     data: Annotated[Path, typer.Option(help="Folder for the data of servers that this starts.")] = DATA_FOLDER,

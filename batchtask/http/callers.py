@@ -1,4 +1,4 @@
-"""Who calls, and what they may do with whose task. Pure; who somebody is, `batchtask/http/authentication.py` finds out."""
+"""Who calls, and what they may do with whose task. Pure; `batchtask/http/authentication.py` finds out who it is."""
 
 from __future__ import annotations
 
@@ -28,4 +28,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
             Forbidden: The caller is no administrator.
         """
         if not self.administrator:
-            raise Forbidden("only administrators may do this: ask for the functional right of a general administrator")
+            raise Forbidden(
+                "only administrators may do this: ask for the functional right of a general administrator"
+            )

@@ -1,1 +1,1 @@
-"""The web application: puts the command side and the query side together. A composition root, as the command line is."""
+"""The web application: puts command side and query side together. A composition root, as the command line is."""

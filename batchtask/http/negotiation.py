@@ -1,0 +1,50 @@
+"""What a caller accepts. The API speaks JSON only; files, pages and streams say so at their handlers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from batchtask.http.problems import NotAcceptable
+
+#: What the original lists for its answers; all of it is JSON.
+JSON_TYPES = frozenset({
+    "application/json", "text/json", "application/json-patch+json", "application/merge-patch+json",
+    "application/problem+json",
+})  # fmt: skip
+#: `opt` of a handler that answers with something else than JSON.
+ANY_MEDIA = "any_media"
+
+
+def require_json_accepted(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse a caller that wants no JSON, before anything is done for it. A guard.
+
+    Raises:
+        NotAcceptable: `Accept` names other types only.
+    """
+    accepted = connection.headers.get("accept", "")
+    if connection.route_handler.opt.get(ANY_MEDIA) or accepts_json(accepted):
+        return
+    raise NotAcceptable(f"this API answers in JSON only: send `Accept: application/json`, not {accepted[:100]!r}")
+
+
+def accepts_json(accept: str) -> bool:
+    """Tell whether JSON is among what an `Accept` header names; nothing named means anything."""
+    ranges = [_range(part) for part in accept.split(",") if part.strip()]
+    return not ranges or any(
+        quality > 0 and (name in JSON_TYPES or name in {"*/*", "application/*", "text/*"}) for name, quality in ranges
+    )
+
+
+def _range(text: str) -> tuple[str, float]:
+    name, *parameters = (part.strip().lower() for part in text.split(";"))
+    for parameter in parameters:
+        key, _, value = parameter.partition("=")
+        if key.strip() == "q":
+            try:
+                return name, float(value)
+            except ValueError:
+                return name, 0.0
+    return name, 1.0

@@ -1,0 +1,126 @@
+"""Every exception of a request as one answer: `application/problem+json`, RFC 9457. Nothing of a traceback leaves."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from batchtask.errors import (
+    BatchTaskError,
+    BrokerUnavailable,
+    InvalidParameters,
+    InvalidSchedule,
+    PayloadTooLarge,
+    PayloadUnwritable,
+    PublishError,
+    ScheduleExists,
+    ScheduleNotFound,
+    StoreUnavailable,
+    TaskNotFound,
+    UnknownTask,
+    WrongExpectedVersion,
+)
+from batchtask.http.problems import Problem
+from batchtask.identifiers import uuid7
+from batchtask.replaying import NotReplayable
+
+logger = logging.getLogger(__name__)
+
+_STATUSES: dict[type[BatchTaskError], HTTPStatus] = {
+    UnknownTask: HTTPStatus.BAD_REQUEST,
+    InvalidParameters: HTTPStatus.BAD_REQUEST,
+    InvalidSchedule: HTTPStatus.BAD_REQUEST,
+    PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    TaskNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleNotFound: HTTPStatus.NOT_FOUND,
+    ScheduleExists: HTTPStatus.CONFLICT,
+    NotReplayable: HTTPStatus.CONFLICT,
+    WrongExpectedVersion: HTTPStatus.CONFLICT,
+    PublishError: HTTPStatus.SERVICE_UNAVAILABLE,
+    PayloadUnwritable: HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    BrokerUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+#: What a user is told when the reason names servers and URLs that only an operator can mend.
+_AWAY = (
+    "The batch task server cannot do this at the moment; try again in a minute; if it lasts, tell an administrator."
+)
+RETRY_SECONDS = 5
+PROBLEM_JSON = "application/problem+json"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class ProblemDetails(msgspec.Struct, kw_only=True):
+    """The body of an error, RFC 9457."""
+
+    status: int
+    title: str  #: of the status
+    detail: str  #: one sentence: what is wrong and what to do
+    type: str = "about:blank"
+    instance: str = ""  #: path of the request
+
+
+def problem_response(
+    request: AnyRequest, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
+) -> Response[ProblemDetails]:
+    details = ProblemDetails(status=status, title=status.phrase, detail=detail, instance=request.url.path)
+    return Response(details, status_code=status, media_type=PROBLEM_JSON, headers=dict(headers or {}))
+
+
+def answer_problem(request: AnyRequest, problem: Problem) -> Response[ProblemDetails]:
+    return problem_response(request, problem.status, problem.detail, problem.headers)
+
+
+def answer_error(request: AnyRequest, error: BatchTaskError) -> Response[ProblemDetails]:
+    """Answer an error of ours by what the caller should do; an operator's matters go to the log."""
+    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), None)
+    if status is None:
+        return answer_unexpected(request, error)
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        logger.warning("request cannot be served", extra={"path": request.url.path, "reason": str(error)})
+        return problem_response(request, status, _AWAY, {"Retry-After": str(RETRY_SECONDS)})
+    return problem_response(request, status, str(error))
+
+
+def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[ProblemDetails]:
+    """Answer what the framework refuses: no such path or method, a body that cannot be read."""
+    status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        return answer_unexpected(request, error)
+    return problem_response(request, status, _detail(error), error.headers)
+
+
+def answer_unexpected(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
+    """Answer a fault of ours: the traceback goes to the log, its reference to the caller."""
+    reference = uuid7().hex[-12:]
+    logger.error("request failed", exc_info=error, extra={"path": request.url.path, "reference": reference})
+    detail = f"Something failed here that is not your fault; tell an administrator the reference {reference}."
+    return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
+
+
+def _detail(error: HTTPException) -> str:
+    match error.extra:
+        case [*faults] if faults:
+            return "; ".join(_fault(fault) for fault in faults if isinstance(fault, dict)) or error.detail
+    return error.detail or HTTPStatus(error.status_code).phrase
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    source = getattr(fault.get("source"), "value", fault.get("source"))
+    place = " ".join(str(part) for part in (source, fault.get("key")) if part)
+    return f"{place}: {fault.get('message', '')}" if place else str(fault.get("message", ""))
+
+
+EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]] = {
+    Problem: answer_problem,
+    BatchTaskError: answer_error,
+    HTTPException: answer_http_exception,
+    Exception: answer_unexpected,
+}

@@ -1,0 +1,118 @@
+"""The ASGI application: command side and query side under one roof. It mounts inside another application, too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Request, Router
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.handlers.base import BaseRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ControllerRouterHandler
+from sqlalchemy import Engine
+
+from batchtask.database import make_engine, require_schema
+from batchtask.definitions import Registry
+from batchtask.http.callers import Caller
+from batchtask.http.negotiation import require_json_accepted
+from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
+from batchtask.settings import Settings
+from producer.aio import Producer
+from projections.queries import Queries
+from projections.rest.tasks import TaskReads
+from projections.task_views import TaskViews
+
+#: `opt` of a handler that asks nobody who they are.
+PUBLIC = "public"
+#: Reads at a time that have a connection of their own; others wait for one.
+CONNECTIONS = 10
+
+HANDLERS: list[ControllerRouterHandler] = [TaskReads]
+
+Connection = ASGIConnection[BaseRouteHandler, Any, Any, Any]
+Authenticate = Callable[[Connection], Awaitable[Caller]]
+
+
+def create_app(
+    settings: Settings, *, registry: Registry | None = None, authenticate: Authenticate | None = None
+) -> Litestar:
+    """Make the application. It connects when it starts, and again by itself.
+
+    Args:
+        settings: Of this process.
+        registry: The task definitions that may be submitted; by default those of all installed distributions.
+        authenticate: Finds out who calls, or raises `NotAuthenticated`; by default as docs/web-access.md says.
+
+    Raises:
+        SettingsError: A URL is missing or cannot be read.
+    """
+    registry = registry or Registry.installed()
+    engine = make_engine(settings.require_database(), pool_size=CONNECTIONS)
+    find_caller = authenticate or _default_authentication(settings, engine)
+
+    async def require_caller(connection: Connection, handler: BaseRouteHandler) -> None:
+        if not handler.opt.get(PUBLIC):
+            connection.scope["user"] = await find_caller(connection)
+
+    return Litestar(
+        route_handlers=HANDLERS,
+        dependencies={
+            "caller": Provide(_caller, sync_to_thread=False),
+            "engine": _given(engine),
+            "settings": _given(settings),
+            "registry": _given(registry),
+            "queries": _given(Queries(engine)),
+            "task_views": _given(TaskViews(engine, registry)),
+            "producer": Provide(_producer, sync_to_thread=False),
+        },
+        guards=[require_json_accepted, require_caller],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[_connected(settings, registry, engine)],
+        openapi_config=OpenAPIConfig(
+            title="batchtask",
+            version=version("batchtask"),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+            openapi_router=Router(path="/api", route_handlers=[], opt={PUBLIC: True}),
+        ),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _default_authentication(settings: Settings, engine: Engine) -> Authenticate:
+    from batchtask.http.authentication import Authentication
+
+    return Authentication(settings, engine).caller_of
+
+
+def _connected(settings: Settings, registry: Registry, engine: Engine) -> Callable[[Litestar], Any]:
+    @asynccontextmanager
+    async def connected(app: Litestar) -> AsyncIterator[None]:
+        await asyncio.to_thread(require_schema, engine)
+        async with Producer(settings, registry=registry) as producer:
+            app.state.producer = producer
+            app.state.closing = asyncio.Event()
+            yield
+        engine.dispose()
+
+    return connected
+
+
+def _given(value: object) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+
+def _caller(request: Request[Any, Any, Any]) -> Caller:
+    caller: Caller = request.scope["user"]
+    return caller
+
+
+def _producer(request: Request[Any, Any, Any]) -> Producer:
+    producer: Producer = request.app.state.producer
+    return producer
