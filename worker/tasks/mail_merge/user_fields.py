@@ -59,6 +59,12 @@ class UserFields:
 
     types: Mapping[tuple[OwnerName, str], FieldType] = field(default_factory=dict)
     items: Mapping[tuple[OwnerName, str], Mapping[int, str]] = field(default_factory=dict)  #: of list fields, by id
+    identities: Mapping[tuple[OwnerName, str], int] = field(default_factory=dict)  #: of fields, by their column
+
+    def identity(self, name: str) -> int | None:
+        """Say which field a variable prints; None for a column without one."""
+        found = user_field(name)
+        return self.identities.get(found.key) if found else None
 
     def text(self, name: str, value: object, language: Language) -> str:
         """Write a stored value as users see it."""
@@ -81,6 +87,7 @@ class UserFields:
 def load_user_fields(connection: Connection) -> UserFields:
     types: dict[tuple[OwnerName, str], FieldType] = {}
     items: dict[tuple[OwnerName, str], Mapping[int, str]] = {}
+    identities: dict[tuple[OwnerName, str], int] = {}
     for name, owner in OWNERS.items():
         try:
             version = read_versions(connection, owner).live
@@ -92,7 +99,8 @@ def load_user_fields(connection: Connection) -> UserFields:
             if found.type == FieldType.LIST:
                 items[name, found.column] = _items(connection, found)
             types[name, found.column] = FieldType(found.type)
-    return UserFields(types=types, items=items)
+            identities[name, found.column] = found.identity
+    return UserFields(types=types, items=items, identities=identities)
 
 
 def _items(connection: Connection, found: Field) -> dict[int, str]:

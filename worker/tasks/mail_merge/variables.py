@@ -226,6 +226,10 @@ class Variables:
             values[name] = _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), self._texts[name])
         return values
 
+    def user_defined(self) -> dict[str, int | None]:
+        """Return which user-defined field each variable in use prints, by identity; None for none."""
+        return {name: self._merge.user_fields.identity(name) for name in sorted(self._names) if user_field(name)}
+
     def _value(self, name: str, recipient: Recipient, number: int) -> str:
         if getter := _GETTERS.get(name):
             return getter(self._merge, recipient)

@@ -9,13 +9,14 @@ from sqlalchemy import Connection, select
 from batchtask import crm7
 from batchtask.definitions import TaskContext
 from worker.tasks.crm.rights import load_reader
-from worker.tasks.crm.senders import load_countries
+from worker.tasks.crm.senders import load_countries, load_sender
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.archive import find_template
 from worker.tasks.mail_merge.by_email.accounts import load_account
 from worker.tasks.mail_merge.by_email.audience import Audience
 from worker.tasks.mail_merge.by_email.content import Compiled, Content, read_content
 from worker.tasks.mail_merge.by_email.ledger import Ledger
+from worker.tasks.mail_merge.by_email.live_fields import LiveFields
 from worker.tasks.mail_merge.by_email.mail_addresses import read_address
 from worker.tasks.mail_merge.by_email.mailing import Mailing, Plan, begin_mailing, find_mailing
 from worker.tasks.mail_merge.by_email.messages import Letterhead, read_attachments
@@ -69,7 +70,7 @@ class Preparation:
 
     def sending(self, mailing: Mailing, ledger: Ledger, server: MailServer, put_off_so_far: int) -> Sending:
         compiled = self._compile(mailing.content)
-        merge = self._merge(mailing)
+        fields = LiveFields(self._connection, lambda: Variables(self._merge(mailing), compiled.names))
         return Sending(
             self._context,
             ledger,
@@ -77,8 +78,8 @@ class Preparation:
             pace=Pace(self._parameters.mails_per_minute, ledger.seconds_since_last()),
             audience=self._audience,
             compiled=compiled,
-            variables=Variables(merge, compiled.names),
-            letterhead=self._letterhead(merge),
+            fields=fields,
+            letterhead=self._letterhead(),
             put_off_so_far=put_off_so_far,
         )
 
@@ -119,10 +120,11 @@ class Preparation:
             now=mailing.began_at,
         )
 
-    def _letterhead(self, merge: Merge) -> Letterhead:
+    def _letterhead(self) -> Letterhead:
+        sender = load_sender(self._connection, self._parameters.sender_id or self._context.owner)
         return Letterhead(
             sender=self.account.address,
-            sender_name=merge.sender.values["auth"],
+            sender_name=sender.values["auth"],
             reply_to=self._reply_to,
             task_id=self._context.task_id,
             can_unsubscribe=self._parameters.shipment_type_id != 0,

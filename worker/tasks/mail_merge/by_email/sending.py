@@ -9,6 +9,7 @@ from worker.tasks.mail_merge.by_email.audience import Audience
 from worker.tasks.mail_merge.by_email.content import Compiled
 from worker.tasks.mail_merge.by_email.definition import MailServerAway
 from worker.tasks.mail_merge.by_email.ledger import Ledger, Taken
+from worker.tasks.mail_merge.by_email.live_fields import LiveFields
 from worker.tasks.mail_merge.by_email.messages import Letterhead
 from worker.tasks.mail_merge.by_email.pace import Pace
 from worker.tasks.mail_merge.by_email.server import AnswerLost, MailServer, Refusal
@@ -40,7 +41,7 @@ class Sending:
         pace: Pace,
         audience: Audience,
         compiled: Compiled,
-        variables: Variables,
+        fields: LiveFields,
         letterhead: Letterhead,
         put_off_so_far: int,
     ) -> None:
@@ -50,7 +51,7 @@ class Sending:
         self._pace = pace
         self._audience = audience
         self._compiled = compiled
-        self._variables = variables
+        self._fields = fields
         self._letterhead = letterhead
         self._put_off_so_far = put_off_so_far
         self._refused_in_a_row = 0
@@ -67,14 +68,17 @@ class Sending:
             LeaseLost: Somebody else works on the task by now.
         """
         while taken := self._ledger.take():
-            found = self._audience.now(taken, self._variables.lookups)
+            variables, found = self._read(taken)
             for one in taken:
                 if not self._pace.wait(self._context):
                     return False
-                self._settle(one, found.get(one.id))
+                self._settle(one, found.get(one.id), variables)
         return True
 
-    def _settle(self, one: Taken, recipient: Recipient | None) -> None:
+    def _read(self, taken: list[Taken]) -> tuple[Variables, dict[int, Recipient]]:
+        return self._fields.read(lambda variables: self._audience.now(taken, variables.lookups))
+
+    def _settle(self, one: Taken, recipient: Recipient | None, variables: Variables) -> None:
         """Send, unless the CRM by now has a reason not to: a mailing takes hours, and people object meanwhile."""
         if recipient is None or recipient.reason:
             self._ledger.left_out(one, REASONS[recipient.reason if recipient else "company-gone"])
@@ -82,7 +86,7 @@ class Sending:
         self._number += 1
         text = f"Mail {self._number} of {self._total} to {one.name or one.address}"
         self._context.progress(100 * self._number / max(self._total, 1), text)
-        filled = self._compiled.fill(self._variables.of(recipient, self._number))
+        filled = self._compiled.fill(variables.of(recipient, self._number))
         self._send(one, self._letterhead.write(filled, one.mail_address, one.name, one.id))
 
     def _send(self, one: Taken, message: bytes) -> None:
