@@ -71,7 +71,7 @@ bench-tasks: $(READY) ## measure the built-in tasks
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet
-IMAGE_EXTRAS := producer-aio worker projections migrate cli
+IMAGE_EXTRAS := worker projections web migrate cli
 
 lock: $(READY) ## write the lock files anew from pyproject.toml
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(PIP) install uv

@@ -32,7 +32,14 @@ TaskKey = Annotated[str, typer.Argument(help="The task's id, or its number in cr
 @contextmanager
 def database() -> Iterator[Engine]:
     """Give an engine on the database that the environment names."""
-    engine = make_engine(Settings.read(os.environ).require_database())
+    with engine_on(Settings.read(os.environ)) as engine:
+        yield engine
+
+
+@contextmanager
+def engine_on(settings: Settings) -> Iterator[Engine]:
+    """Give an engine on the database that settings name."""
+    engine = make_engine(settings.require_database())
     try:
         yield engine
     finally:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from batchtask.cli.context import engine_on
 from batchtask.settings import Settings
 
 #: Data of the private servers that `up` starts, below the folder it is called in.
@@ -49,7 +50,11 @@ def up(
     workers: Annotated[int, typer.Option(help="Worker processes.")] = 1,
     data: Annotated[Path, typer.Option(help="Folder for the data of servers that this starts.")] = DATA_FOLDER,
 ) -> None:
-    """Run everything in this terminal until Ctrl-C: broker and database unless URLs name them, and all parts."""
+    """Run everything in this terminal until Ctrl-C: broker and database unless URLs name them, and all parts.
+
+    A database that this starts is filled with the sample CRM the first time.
+    """
+    from batchtask.cli.sample import sample_logins
     from batchtask.cli.system import running_system
 
     console = Console(stderr=True, highlight=False)
@@ -57,12 +62,19 @@ def up(
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     with running_system(
-        data, os.environ, workers=workers, announce=console.print, on_line=_printer(console)
+        data, os.environ, workers=workers, announce=console.print, on_line=_printer(console), web=True
     ) as system:
+        with engine_on(system.settings) as engine:
+            logins = sample_logins(engine, data.absolute(), os.environ)
         console.print("Ready. In another terminal:", style="bold")
         for name, value in system.exports.items():
             console.print(f"  export {name}={value!r}", soft_wrap=True)
         console.print("  batchtask submit sleep seconds=5 --wait")
+        console.print(f"Pages: {system.parts[-1].url}", style="bold")
+        for login in logins:
+            console.print(f"  log in as {login.name} with {login.password}  ({login.what} of the sample CRM)")
+        if not logins:
+            console.print("  let somebody in: batchtask user password NAME")
         console.print("Ctrl-C stops everything.")
         try:
             while not stopped.wait(0.5):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -44,6 +45,7 @@ class Part:
         self.name = name
         self._on_line = on_line
         self._ready = threading.Event()
+        self.url = ""  #: where a part that serves does so, once it is ready
         self._lines: list[str] = []
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", module],
@@ -88,6 +90,7 @@ class Part:
             self._lines = [*self._lines[-9:], line.rstrip()]
             self._on_line(self.name, line.rstrip())
             if f"{self.name.split()[0]} ready" in line:
+                self.url = line.partition("url=")[2].strip()
                 self._ready.set()
         self._ready.set()
 
@@ -118,8 +121,17 @@ def running_system(
     workers: int,
     announce: Callable[[str], None],
     on_line: OnLine,
+    web: bool = False,
 ) -> Iterator[System]:
     """Run everything for as long as the context lasts; whatever was started here ends with it.
+
+    Args:
+        folder: For the data of servers that this starts, and for files.
+        environ: The caller's environment.
+        workers: How many worker processes.
+        announce: Told where each server comes from.
+        on_line: Given every line of every part, with the part's name.
+        web: Run a web process too, on `BATCHTASK_WEB_PORT`, else on 8080 if nobody else does, else on any.
 
     Raises:
         ServicesUnavailable, BatchTaskError: Something cannot run; the text says what to do.
@@ -129,7 +141,7 @@ def running_system(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        services = stack.enter_context(provide(folder, environ, announce=announce))
+        services = stack.enter_context(provide(folder, environ, announce=announce, management=web))
         upgrade(services.database_url)
         exports = {
             "BATCHTASK_AMQP_URL": services.amqp_url,
@@ -138,8 +150,13 @@ def running_system(
             "BATCHTASK_ARCHIVE_DIR": environ.get("BATCHTASK_ARCHIVE_DIR", str(folder / "archive")),
             "BATCHTASK_PAYLOAD_URL": environ.get("BATCHTASK_PAYLOAD_URL", str(folder / "payloads")),
         }
+        if web and services.management_url:
+            exports.setdefault("BATCHTASK_MANAGEMENT_URL", services.management_url)
         everything = {**environ, **exports}
         names = [("projections", "projections"), *((f"worker {n}", "worker") for n in range(1, workers + 1))]
+        if web:
+            names.append(("web", "batchtask.web"))
+            everything.setdefault("BATCHTASK_WEB_PORT", str(_free_port()))
         parts = []
         for name, module in names:
             part = Part(name, module, everything, on_line)
@@ -148,6 +165,15 @@ def running_system(
         for part in parts:
             part.wait_ready()
         yield System(tuple(parts), exports, Settings.read(everything))
+
+
+def _free_port() -> int:
+    """The usual port of the web application, or 0 (any) where somebody else has it."""
+    try:
+        with socket.create_server((Settings.web_host, Settings.web_port)):
+            return Settings.web_port
+    except OSError:
+        return 0
 
 
 def _end_with_parent() -> None:
