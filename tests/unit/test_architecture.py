@@ -86,9 +86,18 @@ def test_objects_of_the_broker_clients_and_of_the_database_stay_at_the_edge() ->
     assert importers(of=CLIENT_LIBRARIES, among=tuple(f"batchtask.{name}" for name in PURE)) == set()
 
 
-def test_under_producer_only_the_outbox_knows_a_database() -> None:
-    assert importers(of=("sqlalchemy", "psycopg", "batchtask.store"), among=("producer",)) <= {"producer.outbox"}
+def test_under_producer_only_the_outbox_and_the_web_know_a_database() -> None:
+    knowing = importers(of=("sqlalchemy", "psycopg", "batchtask.store"), among=("producer",))
+    assert {module for module in knowing if not within(module, ("producer.outbox", "producer.rest"))} == set()
     assert importers(of=("producer.outbox",), among=("producer",)) == set()
+
+
+def test_only_the_web_application_knows_the_web_framework() -> None:
+    knowing = importers(of=("litestar", "uvicorn"), among=("batchtask", *ROLES))
+    web = ("batchtask.http", "batchtask.web", "producer.rest", "projections.rest")
+    assert {module for module in knowing if not within(module, web)} == set()
+    loading = importers(of=("producer.rest", "projections.rest"), among=("batchtask", *ROLES))
+    assert {module for module in loading if not within(module, web)} == set()
 
 
 def test_there_is_one_module_for_each_broker_client_and_package() -> None:
@@ -130,6 +139,8 @@ def test_only_entry_points_read_the_environment() -> None:
         ("producer.blocking", {"sqlalchemy", "psycopg", "alembic", "lxml", "aio_pika", "aiormq", "fsspec"}),
         ("producer.aio", {"sqlalchemy", "psycopg", "alembic", "lxml", "pika", "fsspec"}),
         ("producer.outbox", {"psycopg", "alembic", "lxml", "pika", "aio_pika", "aiormq", "fsspec"}),
+        ("projections.service", {"litestar", "uvicorn", "jwt"}),
+        ("worker.service", {"litestar", "uvicorn", "jwt"}),
     ],
 )
 def test_a_web_tier_loads_nothing_that_it_does_not_need(module: str, absent: set[str]) -> None:
