@@ -57,5 +57,5 @@ def _require_same(before: Variables, now: Variables) -> None:
     if moved:
         raise TaskFailure(
             f"User-defined fields were published while mails were sent, and {', '.join(moved)} in the text would "
-            "print something else from now on: correct the template, then start a merge for those who got no mail yet."
+            "print something else from now on: correct the template, then start a merge for those who got none yet."
         )
