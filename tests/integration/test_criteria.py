@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Connection, select
@@ -141,6 +141,9 @@ SALES = [
     ("contact/category", "is", ["Prospect_x"], {"lost"}),
     ("saleId", "greater", ["99999999999999"], set()),
     ("status", "oneOf", ["99999999999999", "3"], {"lost"}),
+    ("date", "oneOf", ["2024-12-31", "2025-05-01", "2025-03-03"], {"small", "big"}),
+    ("date", "oneOf", ["2024-12-30", "2025-05-02", "1760-01-01"], set()),
+    ("amount", "oneOf", ["10", "-5,5"], {"small", "lost"}),
 ]  # fmt: skip
 
 
@@ -158,6 +161,36 @@ def test_a_criterion_finds_these_sales(
     connection: Connection, name: str, operator: str, values: list[str], expected: set[str]
 ) -> None:
     assert found(connection, "sale", Criterion(name=name, operator=operator, values=tuple(values))) == expected
+
+
+#: More than the 65 535 parameters that a statement takes.
+MANY = [str(number) for number in range(1, 70_001)]
+A_DAY_EACH = [str(date(1900, 1, 1) + timedelta(days=number)) for number in range(70_000)]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("amount", [f"{value}.0" for value in MANY], {"small", "big"}),
+        ("saleId", MANY, {"small", "big", "lost", "undated"}),
+        ("heading", ["SMALL", *MANY], {"small"}),
+        ("status", ["2", *MANY[100:]], {"big"}),
+        ("contact/category", MANY, {"small", "big", "lost"}),
+        ("contact/category", ["prospect_X", *(f"no such {value}" for value in MANY)], {"lost"}),
+        ("date", A_DAY_EACH, {"small", "big"}),
+    ],
+)
+def test_one_of_takes_more_values_than_a_statement_takes_parameters(
+    connection: Connection, name: str, values: list[str], expected: set[str]
+) -> None:
+    assert len(values) > 65_535
+    assert found(connection, "sale", Criterion(name=name, operator="oneOf", values=tuple(values))) == expected
+
+
+def test_a_refused_criterion_with_many_values_is_told_in_one_sentence(connection: Connection) -> None:
+    values = (*MANY, "two")
+    with pytest.raises(TaskFailure, match=r"The criterion saleId oneOf '1' .* '5' and 69996 more cannot be read"):
+        found(connection, "sale", Criterion(name="saleId", operator="oneOf", values=values))
 
 
 def test_criteria_on_one_link_that_stand_side_by_side_are_about_the_same_record(connection: Connection) -> None:

@@ -20,6 +20,8 @@ from worker.tasks.crm.operators import Asking, canonical, is_known, known_operat
 from worker.tasks.crm.subject import Link, Subject
 from worker.tasks.crm.subjects import SUBJECTS
 
+_SHOWN_VALUES = 5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
@@ -30,7 +32,9 @@ class Criterion:
     values: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return " ".join([self.name, self.operator, *(repr(value) for value in self.values)])
+        more = len(self.values) - _SHOWN_VALUES
+        shown = [repr(value) for value in self.values[:_SHOWN_VALUES]]
+        return " ".join([self.name, self.operator, *shown, *([f"and {more} more"] if more > 0 else [])])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import BigInteger, Double, and_, false, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Date,
+    Double,
+    Select,
+    Text,
+    and_,
+    any_,
+    cast,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.sql.type_api import TypeEngine
 
 from batchtask import crm7
 from worker.tasks.crm.criterion_values import (
@@ -127,8 +144,20 @@ def _never(_: Expression) -> Condition:
 
 
 def _equal_text(values: Values) -> Test:
-    wanted = [func.lower(read_text(value)) for value in values]
-    return lambda value: func.lower(value).in_(wanted)
+    wanted = [read_text(value) for value in values]
+    if len(wanted) == 1:
+        return lambda value: func.lower(value) == func.lower(wanted[0])
+    return lambda value: func.lower(value).in_(_lowered(wanted))
+
+
+def _lowered(texts: Sequence[str]) -> Select[tuple[str]]:
+    """By the database, which knows as small letters what it knows as such in its columns."""
+    return select(func.lower(func.unnest(_array(texts, Text()))))
+
+
+def _array(values: Sequence[object], kind: TypeEngine[Any]) -> Expression:
+    """Bind all values as one: a criterion may have more of them than a statement takes, which is 65 535."""
+    return literal(list(values), ARRAY(kind))
 
 
 def _matching(method: str) -> _Make:
@@ -156,10 +185,15 @@ def _wide(number: float) -> Expression:
     return literal(number, BigInteger() if isinstance(number, int) else Double())
 
 
+def _one_of_numbers(numbers: Sequence[float]) -> Test:
+    whole = all(isinstance(number, int) for number in numbers)
+    kind: TypeEngine[Any] = BigInteger() if whole else Double()
+    return lambda value: value == any_(_array(numbers, kind))
+
+
 def _number_operators(read: Callable[[str], float]) -> dict[str, _Make]:
     def equal(values: Values, _: Asking) -> Test:
-        wanted = [_wide(read(value)) for value in values]
-        return lambda value: value.in_(wanted)
+        return _one_of_numbers([read(value) for value in values])
 
     def compare(comparison: Callable[[Expression, Expression], Condition]) -> _Make:
         def make(values: Values, _: Asking) -> Test:
@@ -214,8 +248,11 @@ def _between_days(values: Values, _: Asking) -> Test:
 
 
 def _any_day(values: Values, _: Asking) -> Test:
-    tests = [_within(day, _after(day)) for day in map(read_day, values)]
-    return lambda value: or_(*(test(value) for test in tests))
+    days = [read_day(value) for value in values]
+    within = _within(min(days), _after(max(days)))
+    if len(days) == 1:
+        return within
+    return lambda value: and_(within(value), cast(value, Date) == any_(_array(days, Date())))
 
 
 def _exactly(values: Values, _: Asking) -> Test:
@@ -279,18 +316,15 @@ _DATES: dict[str, _Make] = {
 
 def _chosen(choices: Choices, values: Values) -> Test:
     texts = [read_text(value).strip() for value in values]
-    ids = [_wide(read_integer(value)) for value in texts if value.lstrip("-").isdecimal()]
+    ids = [read_integer(value) for value in texts if value.lstrip("-").isdecimal()]
     names = {value.lower() for value in texts if not value.lstrip("-").isdecimal()}
     if choices.rows is None:
-        return _one_of([*ids, *map(_wide, _words(choices, names))])
+        return _one_of_numbers([*ids, *_words(choices, names)])
     if not names:
-        return _one_of(ids)
-    rows = choices.keys(lambda name: func.lower(name).in_([func.lower(value) for value in names]))
-    return lambda key: or_(key.in_(ids), key.in_(rows)) if ids else key.in_(rows)
-
-
-def _one_of(ids: Sequence[Expression]) -> Test:
-    return lambda key: key.in_(ids)
+        return _one_of_numbers(ids)
+    rows = choices.keys(lambda name: func.lower(name).in_(_lowered(sorted(names))))
+    by_id = _one_of_numbers(ids)
+    return lambda key: or_(by_id(key), key.in_(rows)) if ids else key.in_(rows)
 
 
 def _words(choices: Choices, names: set[str]) -> list[int]:
@@ -305,8 +339,8 @@ def _matching_name(method: str) -> Callable[[Choices, Values], Test]:
         wanted = read_text(values[0])
         if choices.rows is None:
             matches = str.startswith if method == "istartswith" else str.__contains__
-            return _one_of(
-                [_wide(key) for key, word in choices.words.items() if matches(word.lower(), wanted.lower())]
+            return _one_of_numbers(
+                [key for key, word in choices.words.items() if matches(word.lower(), wanted.lower())]
             )
         rows = choices.keys(lambda name: getattr(name, method)(wanted, autoescape=True))
         return lambda key: key.in_(rows)
