@@ -11,7 +11,7 @@
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
     │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
-    │                  ScheduleNotFound
+    │                  ScheduleNotFound · WorkerNotFound
     ├─ SecretUnreadable                                                     (enter the password anew)
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
 
@@ -223,6 +223,39 @@ class ScheduleNotFound(StoreError):
 
     def __str__(self) -> str:
         return f"no schedule {self.name!r} is known; there are: {', '.join(self.known) or 'none'}"
+
+
+class WorkerNotFound(StoreError):
+    """No worker of this name is there."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(worker)
+        self.worker = worker
+
+    def __str__(self) -> str:
+        return f"no worker {self.worker!r} is there; `batchtask workers` lists those that are"
+
+
+class UserNotFound(StoreError):
+    """No user of the CRM has this login name, or they are retired or wait for approval."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"no user {self.name!r} may log in: check the login name, and that the user is not retired"
+
+
+class TokenNotFound(StoreError):
+    """No service token of this id exists."""
+
+    def __init__(self, token_id: int) -> None:
+        super().__init__(token_id)
+        self.token_id = token_id
+
+    def __str__(self) -> str:
+        return f"no service token {self.token_id} is known; `batchtask user tokens` lists all"
 
 
 class SecretUnreadable(BatchTaskError):

@@ -6,9 +6,9 @@ import sys
 
 import typer
 
-from batchtask.cli import care, checks, dead, parts, schedules, secrets, tasks
+from batchtask.cli import care, checks, dead, parts, schedules, secrets, tasks, users
 from batchtask.cli.exits import Exit
-from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound
+from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound, TokenNotFound, UserNotFound
 
 app = typer.Typer(
     name="batchtask",
@@ -37,6 +37,7 @@ app.command(rich_help_panel=CARE)(care.reconcile)
 app.command(rich_help_panel=CARE)(care.prune)
 app.add_typer(dead.commands, rich_help_panel=CARE)
 app.add_typer(secrets.commands, rich_help_panel=CARE)
+app.add_typer(users.commands, rich_help_panel=CARE)
 app.command(rich_help_panel=CARE)(checks.rebuild)
 
 
@@ -44,7 +45,7 @@ def run() -> None:
     """Run one command and exit."""
     try:
         app()
-    except (TaskNotFound, ScheduleNotFound) as error:
+    except (TaskNotFound, ScheduleNotFound, UserNotFound, TokenNotFound) as error:
         _complain(error, Exit.NOT_FOUND)
     except BatchTaskError as error:
         _complain(error, Exit.CANNOT_RUN)

@@ -1,4 +1,4 @@
-"""Reading the header `Authorization`: which credential a request brings. Pure; whether it is good is found elsewhere."""
+"""Reading the header `Authorization`: which credential a request brings. Pure; others find out whether it is good."""
 
 from __future__ import annotations
 

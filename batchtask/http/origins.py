@@ -1,4 +1,4 @@
-"""Whose pages may call: cross-origin sharing for other origins, and no forged requests from any."""
+"""From where a request comes: whose pages may call, no forged requests from any other, and the address."""
 
 from __future__ import annotations
 
@@ -49,20 +49,28 @@ def require_own_origin(connection: Connection, origins: Collection[str]) -> None
     if connection.scope.get("method", "GET") in SAFE_METHODS or origin is None or origin in origins:
         return
     # What a browser says of its own; no page can make it say so. It holds behind proxies that change `Host`, too.
-    if connection.headers.get("sec-fetch-site") in {"same-origin", "none"}:
+    if connection.headers.get("sec-fetch-site") == "same-origin":
         return
-    if _host(origin) != _host(f"{urlsplit(origin).scheme}://{connection.headers.get('host', '')}"):
+    if not _is_own(origin, connection.headers.get("host", "")):
         raise Forbidden(
             "this request comes from a page of another origin: if that may call here, an administrator adds it to "
             "BATCHTASK_WEB_ORIGINS"
         )
 
 
-def _host(origin: str) -> tuple[str, int] | None:
-    """Name host and port; None, which equals nothing, when there is no host. The scheme a proxy may have changed."""
+def address_of(connection: Connection) -> str:
+    """Tell from where a request came; behind a proxy that `web_proxies` names, from where it came to the proxy."""
+    client = connection.client
+    return client.host if client else "unknown"
+
+
+def _is_own(origin: str, host: str) -> bool:
+    """Compare host and port; not the scheme, which a proxy may have changed."""
     try:
-        parts = urlsplit(origin)
-        port = parts.port or _PORTS.get(parts.scheme, 0)
+        theirs = urlsplit(origin)
+        own = urlsplit(f"{theirs.scheme}://{host}")
+        usual = _PORTS.get(theirs.scheme)
+        same_port = (theirs.port or usual) == (own.port or usual)
     except ValueError:
-        return None
-    return (parts.hostname, port) if parts.hostname else None
+        return False
+    return theirs.scheme in _PORTS and bool(theirs.hostname) and theirs.hostname == own.hostname and same_port

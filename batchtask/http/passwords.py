@@ -27,7 +27,9 @@ def require_good(password: str) -> None:
         SettingsError: It is; the sentence tells the limits.
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise SettingsError([f"a password has {SHORTEST} to {LONGEST} characters, not {len(password)}: choose another"])
+        raise SettingsError(
+            [f"a password has {SHORTEST} to {LONGEST} characters, not {len(password)}: choose another"]
+        )
 
 
 def hash_password(password: str) -> str:
@@ -62,4 +64,6 @@ def _text(octets: bytes) -> str:
 
 
 #: Compared with when there is nothing to compare with; no password has this key.
-_NOBODYS = "$".join(["scrypt", str(_COST), str(_BLOCK), str(_LANES), _text(bytes(_SALT_BYTES)), _text(bytes(_KEY_BYTES))])
+_NOBODYS = "$".join(
+    ["scrypt", str(_COST), str(_BLOCK), str(_LANES), _text(bytes(_SALT_BYTES)), _text(bytes(_KEY_BYTES))]
+)

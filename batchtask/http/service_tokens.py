@@ -56,7 +56,9 @@ def issue_token(engine: Engine, name: str, note: str, days: int | None = None) -
     with database_errors(), engine.begin() as connection:
         user = require_user(connection, name)
         row = {"digest": _digest(token), "associate_id": user.associate_id, "note": note, "expires_at": expires_at}
-        token_id: int = connection.execute(insert(service_token).values(row).returning(service_token.c.id)).scalar_one()
+        token_id: int = connection.execute(
+            insert(service_token).values(row).returning(service_token.c.id)
+        ).scalar_one()
     return token_id, token
 
 
@@ -106,9 +108,7 @@ def find_by_token(connection: Connection, token: str) -> WebUser | None:
     row = connection.execute(query).first()
     user = find_by_id(connection, row.associate_id) if row else None
     if row and user:
-        stale = or_(
-            table.last_used_at.is_(None), table.last_used_at < func.now() - timedelta(seconds=_USED_SECONDS)
-        )
+        stale = or_(table.last_used_at.is_(None), table.last_used_at < func.now() - timedelta(seconds=_USED_SECONDS))
         connection.execute(update(service_token).where(table.id == row.id, stale).values(last_used_at=func.now()))
     return user
 

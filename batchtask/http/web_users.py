@@ -16,7 +16,7 @@ from batchtask.http.passwords import hash_password, require_good
 from batchtask.tables_web_users import web_password
 
 #: Characters of a login name, as the CRM's column has them.
-LONGEST_NAME = associate.c.name.type.length or 0
+_LONGEST_NAME = 239
 
 
 class WebUser(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ def find_by_name(connection: Connection, name: str) -> WebUser | None:
         None when there is none, or more than one, or they are retired or wait for approval.
     """
     spelt = unicodedata.normalize("NFC", name)
-    if not spelt.isprintable() or len(spelt) > LONGEST_NAME:
+    if not spelt.isprintable() or len(spelt) > _LONGEST_NAME:
         return None  # PostgreSQL refuses NUL in texts, and no name has such characters
     column = associate.c.name
     rows = connection.execute(_active().where(or_(column == spelt, func.lower(column) == func.lower(spelt)))).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -19,8 +19,11 @@ from sqlalchemy import Engine
 
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
+from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
 from batchtask.http.callers import Caller
+from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
+from batchtask.http.origins import cors_config
 from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
 from batchtask.settings import Settings
 from producer.aio import Producer
@@ -28,40 +31,39 @@ from projections.queries import Queries
 from projections.rest.tasks import TaskReads
 from projections.task_views import TaskViews
 
-#: `opt` of a handler that asks nobody who they are.
-PUBLIC = "public"
 #: Reads at a time that have a connection of their own; others wait for one.
 CONNECTIONS = 10
 
 HANDLERS: list[ControllerRouterHandler] = [TaskReads]
 
 Connection = ASGIConnection[BaseRouteHandler, Any, Any, Any]
-Authenticate = Callable[[Connection], Awaitable[Caller]]
 
 
 def create_app(
-    settings: Settings, *, registry: Registry | None = None, authenticate: Authenticate | None = None
+    settings: Settings, *, registry: Registry | None = None, authenticate: OwnWay | None = None
 ) -> Litestar:
     """Make the application. It connects when it starts, and again by itself.
 
     Args:
         settings: Of this process.
         registry: The task definitions that may be submitted; by default those of all installed distributions.
-        authenticate: Finds out who calls, or raises `NotAuthenticated`; by default as docs/web-access.md says.
+        authenticate: Asked first who calls: tells, or refuses by raising `NotAuthenticated`, or returns None to have
+            the caller asked for what docs/web-access.md says.
 
     Raises:
         SettingsError: A URL is missing or cannot be read.
     """
     registry = registry or Registry.installed()
     engine = make_engine(settings.require_database(), pool_size=CONNECTIONS)
-    find_caller = authenticate or _default_authentication(settings, engine)
+    authentication = Authentication(settings, engine, authenticate=authenticate)
 
     async def require_caller(connection: Connection, handler: BaseRouteHandler) -> None:
         if not handler.opt.get(PUBLIC):
-            connection.scope["user"] = await find_caller(connection)
+            connection.scope["user"] = await authentication.caller_of(connection)
 
     return Litestar(
-        route_handlers=HANDLERS,
+        route_handlers=[*HANDLERS, login_handlers(authentication)],
+        cors_config=cors_config(settings),
         dependencies={
             "caller": Provide(_caller, sync_to_thread=False),
             "engine": _given(engine),
@@ -83,12 +85,6 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-
-
-def _default_authentication(settings: Settings, engine: Engine) -> Authenticate:
-    from batchtask.http.authentication import Authentication
-
-    return Authentication(settings, engine).caller_of
 
 
 def _connected(settings: Settings, registry: Registry, engine: Engine) -> Callable[[Litestar], Any]:

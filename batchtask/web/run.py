@@ -26,7 +26,7 @@ class WebService:
     """Serves the application until told to stop.
 
     Args:
-        settings: Uses `web_host`, `web_port` and `drain_seconds` beside what the application needs.
+        settings: Uses `web_host`, `web_port`, `web_proxies` and `drain_seconds` beside what the application needs.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -38,6 +38,8 @@ class WebService:
                 log_config=None,
                 access_log=False,
                 lifespan="on",
+                proxy_headers=bool(settings.web_proxies),
+                forwarded_allow_ips=settings.web_proxies.split(),
                 timeout_graceful_shutdown=max(1, round(settings.drain_seconds)),
             )
         )
