@@ -25,8 +25,10 @@ from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
 from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
+from batchtask.http.time_zones import zone_asked
 from batchtask.settings import Settings
 from producer.aio import Producer
+from projections.carriers import Carriers
 from projections.queries import Queries
 from projections.rest.tasks import TaskReads
 from projections.task_views import TaskViews
@@ -71,6 +73,8 @@ def create_app(
             "registry": _given(registry),
             "queries": _given(Queries(engine)),
             "task_views": _given(TaskViews(engine, registry)),
+            "carriers": _given(Carriers(engine)),
+            "zone": Provide(zone_asked, sync_to_thread=False),
             "producer": Provide(_producer, sync_to_thread=False),
         },
         guards=[require_json_accepted, require_caller],

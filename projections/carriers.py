@@ -1,0 +1,172 @@
+"""Tasks as the SuperOffice-compatible API shows them: the row, and what only the stream knows, in one short read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import ColumnElement, Engine, Select, and_, false, func, select, true
+from sqlalchemy.dialects.postgresql import JSONB
+
+from batchtask.database import database_errors
+from batchtask.definitions import CancellationBehaviour
+from batchtask.errors import TaskNotFound
+from batchtask.http.callers import SYSTEM
+from batchtask.http.carrier import BatchTaskInfo, BatchTaskState, CancellationName, StateName, date_text
+from batchtask.tables import batchtask, batchtaskdefinition, event
+from projections.rows import State
+
+#: Most tasks that one answer holds, the newest: nobody reads more, and each costs three looks at its stream.
+MOST = 1000
+
+_ENDS = ("TaskSucceeded", "TaskFailed", "TaskCancelled")
+_FINISHED = (State.Succeeded, State.Failed, State.SucceededManualCleanup)
+
+_first = event.alias("first_event")
+# An administrator may have replayed the task with other parameters; the last change counts.
+_changed = (
+    select(event.c.data)
+    .where(event.c.task_id == batchtask.c.task_id, event.c.type == "TaskReplayed")
+    .where(event.c.data.has_key("parameters"))
+    .order_by(event.c.version.desc())
+    .limit(1)
+    .lateral("changed")
+)
+_end = (
+    select(event.c.data)
+    .where(event.c.task_id == batchtask.c.task_id, event.c.type.in_(_ENDS), batchtask.c.state.in_(_FINISHED))
+    .order_by(event.c.version.desc())
+    .limit(1)
+    .lateral("ending")
+)
+started_at: ColumnElement[Any] = func.timezone(func.current_setting("TimeZone"), batchtask.c.laststarted)
+
+_CARRIER = (
+    select(
+        batchtask,
+        started_at.label("started_at"),
+        func.coalesce(batchtaskdefinition.c.name, "").label("name"),
+        func.coalesce(_changed.c.data["parameters"], _first.c.data["parameters"], type_=JSONB).label("parameters"),
+        _first.c.data["cancellation"].label("cancellation"),
+        func.coalesce(_end.c.data["response"].astext, _end.c.data["message"].astext, "").label("result"),
+    )
+    .join_from(
+        batchtask,
+        batchtaskdefinition,
+        batchtask.c.batchtaskdefinition_id == batchtaskdefinition.c.batchtaskdefinition_id,
+        isouter=True,
+    )
+    .outerjoin(_first, and_(_first.c.task_id == batchtask.c.task_id, _first.c.version == 0))
+    .outerjoin(_changed, true())
+    .outerjoin(_end, true())
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CarrierFilter:
+    """Which tasks are wanted."""
+
+    owners: Sequence[int] | None = None  #: associate ids; None = of everybody
+    state: BatchTaskState = BatchTaskState.All
+    name: str | None = None  #: of the definition, as `same_name` compares it; None = any
+    users: bool = True  #: tasks that an associate started
+    system: bool = False  #: tasks that nobody started
+    limit: int = MOST
+
+
+class Carriers:
+    """Reads carriers. Thread-safe.
+
+    Args:
+        engine: The database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def one(self, number: int, zone: ZoneInfo | None = None) -> BatchTaskInfo:
+        """Return one task by its number, times in a zone, by default the database's.
+
+        Raises:
+            TaskNotFound: No row of it; right after a submission it may still be on its way.
+        """
+        found = self._read(_CARRIER.where(batchtask.c.batchtask_id == number), zone)
+        if not found:
+            raise TaskNotFound(str(number))
+        return found[0]
+
+    def many(self, wanted: CarrierFilter, zone: ZoneInfo | None = None) -> list[BatchTaskInfo]:
+        """Return tasks, newest first, times in a zone, by default the database's."""
+        query = _CARRIER.where(*_conditions(wanted)).order_by(batchtask.c.batchtask_id.desc()).limit(wanted.limit)
+        return self._read(query, zone)
+
+    def _read(self, query: Select[Any], zone: ZoneInfo | None) -> list[BatchTaskInfo]:
+        with database_errors(), self._engine.connect() as connection:
+            return [_carrier(row, zone) for row in connection.execute(query).mappings()]
+
+
+def same_name(name: str) -> ColumnElement[bool]:
+    """Tell in SQL whether a definition has a name, whatever its spelling: `MailMerge` is `mail-merge`."""
+    stored = func.lower(func.replace(func.replace(batchtaskdefinition.c.name, "-", ""), "_", ""))
+    return stored == name.replace("-", "").replace("_", "").lower()
+
+
+def _conditions(wanted: CarrierFilter) -> list[ColumnElement[bool]]:
+    owner = batchtask.c.registered_associate_id
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.owners is not None:
+        conditions.append(owner.in_(wanted.owners))
+    if wanted.state is not BatchTaskState.All:
+        conditions.append(batchtask.c.state == int(wanted.state))
+    if wanted.name is not None:
+        ids = select(batchtaskdefinition.c.batchtaskdefinition_id).where(same_name(wanted.name))
+        conditions.append(batchtask.c.batchtaskdefinition_id.in_(ids))
+    if not wanted.users:
+        conditions.append(owner == SYSTEM if wanted.system else false())
+    elif not wanted.system:
+        conditions.append(owner != SYSTEM)
+    return conditions
+
+
+def _carrier(row: Mapping[Any, Any], zone: ZoneInfo | None) -> BatchTaskInfo:
+    return BatchTaskInfo(
+        id=row["batchtask_id"],
+        name=row["name"],
+        associate_id=row["registered_associate_id"],
+        details_table=row["detailstable"] or 0,
+        details_record=row["detailsrecord"] or 0,
+        is_system_task=row["registered_associate_id"] == SYSTEM,
+        is_internal_task=False,
+        parameter_object=parameter_object(row["parameters"] or {}),
+        last_started=date_text(row["started_at"], zone),
+        created=date_text(row["registered"], zone),
+        start_count=row["startcount"] or 0,
+        database_serial_number=row["dbtag"],
+        context="",
+        result=row["result"],
+        state=state_name(row["state"]),
+        description=row["description"],
+        response=row["response"] or "",
+        request=row["request"] or "",
+        progress_description=row["progressdescription"] or "",
+        progress_percent=row["progresspercent"] or 0,
+        file_name=row["filename"] or "",
+        cancellation_behaviour=cast(CancellationName, CancellationBehaviour(row["cancellation"] or 0).name),
+    )
+
+
+def parameter_object(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Write parameters as the original's flat dictionary of strings: what is none is JSON text."""
+    return {
+        name: value if isinstance(value, str) else msgspec.json.encode(value).decode()
+        for name, value in parameters.items()
+    }
+
+
+def state_name(number: int) -> StateName:
+    """Name a state as the original spells it; `Unknown` for a number that it does not have."""
+    known = number in State.__members__.values()
+    return cast(StateName, State(number).name if known else State.Unknown.name)
