@@ -17,6 +17,8 @@ class Lock(enum.IntEnum):
     #: Shared by whoever begins old tasks anew, exclusive for whoever removes them: a replay whose stream vanished
     #: between its reading and its writing would be lost.
     RETENTION = 7243002
+    #: Whoever sums up the minutes for the charts; others leave it to them.
+    STATISTICS = 7243003
 
 
 @contextmanager

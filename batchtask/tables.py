@@ -257,6 +257,8 @@ batchtask = Table(
     Index("batchtask_definition_state_idx", "batchtaskdefinition_id", "state"),
     Index("batchtask_owner_newest_idx", "registered_associate_id", "batchtask_id"),
     Index("batchtask_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    # For how long tasks wait for a worker.
+    Index("batchtask_waiting_idx", "updated", postgresql_where=text("state = 1 AND due_at IS NULL")),
     ForeignKeyConstraint(
         ["batchtaskdefinition_id"],
         ["crm7.batchtaskdefinition.batchtaskdefinition_id"],

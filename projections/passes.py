@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from batchtask.database import database_errors
 from batchtask.identifiers import TaskId
+from batchtask.pausing import standing
 from batchtask.task_flags import remove_flags_that_are_over
 from projections import drift
 from projections.drift import Look
@@ -61,6 +62,10 @@ class Suspects:
             noted = self._noted.get(look.task_id)
             if noted is None or noted.version != look.version:
                 self._noted[look.task_id] = _Suspect(look.version, at)
+
+    def forget(self) -> None:
+        """Suspect nobody any more."""
+        self._noted.clear()
 
     def confirmed(self, connection: Connection, seconds: float) -> list[Look]:
         """Take out the tasks suspected for long enough, and return those to which nothing happened since."""
@@ -109,7 +114,10 @@ class BackgroundPass:
             silent = self._silent.confirmed(connection, min(WATCH_SECONDS, self._heartbeat_seconds))
             self._silent.note(self._expired(connection), time.monotonic())
             remove_flags_that_are_over(connection)
-            if empty_at is not None:
+            if standing(connection) is not None:
+                # Workers gave back what had not begun: it is queued again, and nobody is going to claim it.
+                self._unclaimed.forget()
+            elif empty_at is not None:
                 self._unclaimed.note(islice(_queued(connection, empty_at), MOST_SUSPECTS), empty_at)
             gone = self._unclaimed.confirmed(connection, WATCH_SECONDS)
         return [*repairs, *self._reconciler.expire(silent), *self._reconciler.queue_again(gone)]

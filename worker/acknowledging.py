@@ -11,12 +11,12 @@ from batchtask.broker.ack_timeout import (
     ARGUMENT,
     PER_CONSUMER,
     AckTimeout,
-    NoAnswer,
     QueueLimits,
     Version,
     ack_timeout,
     queue_limits,
 )
+from batchtask.broker.management import NoAnswer
 from batchtask.definitions import Registry
 from batchtask.settings import Settings
 from batchtask.topology import TASKS_QUEUE

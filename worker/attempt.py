@@ -100,11 +100,13 @@ async def try_alone(holding: Holding, request: ClaimRequest, deps: Deps) -> bool
     """As `try_once`, with nothing beside it in this worker. What cannot be alone soon is deferred, or cancelled."""
 
     def gives_up() -> bool:
-        return deps.draining or holding.cancel_wanted or not deps.consumer.holds(holding.delivery)
+        stands_by = deps.draining or deps.paused
+        return stands_by or holding.cancel_wanted or not deps.consumer.holds(holding.delivery)
 
     logger.info("last chance, to run alone", extra={"task": request.command.id})
     async with deps.solitude.alone(holding, gives_up) as granted:
-        if deps.draining:
+        if deps.draining or deps.paused:
+            await deps.adjust_prefetch()  # first, as in `slot`
             deps.consumer.give_back(holding.delivery)  # to another worker, before the drain is over
             return True
         asked = replace(request, alone=True) if granted else replace(request, unable=CROWDED)
@@ -118,7 +120,7 @@ async def slot(holding: Holding, deps: Deps) -> AsyncIterator[bool]:
     async with deps.slots:
         holding.started = True
         began = loop.time()
-        if deps.overloaded or deps.solitude.keeps_out(holding):
+        if deps.closed or deps.solitude.keeps_out(holding):
             await deps.adjust_prefetch()  # first, or the broker would send it to us again
             deps.consumer.give_back(holding.delivery)
         granted = deps.consumer.holds(holding.delivery) and not deps.draining

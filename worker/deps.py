@@ -44,6 +44,7 @@ class Deps:
     running: dict[TaskId, Running] = field(default_factory=dict)
     leased: set[TaskId] = field(default_factory=set)  #: tasks that have a slot and hold no message
     overloaded: bool = False  #: the machine is too busy: nothing more is started
+    paused: bool = False  #: somebody said so: nothing more is started
     draining: bool = False  #: told to stop: nothing more is claimed
     stopping: bool = False  #: out of patience: what runs is interrupted
 
@@ -51,6 +52,11 @@ class Deps:
         self.solitude = Solitude(self.holding)
 
     @property
+    def closed(self) -> bool:
+        """Whether nothing at all may begin."""
+        return self.overloaded or self.paused
+
+    @property
     def full(self) -> bool:
-        """Whether nothing more may begin, whatever slots are free."""
-        return self.overloaded or self.solitude.sought
+        """Whether nothing more may begin, whatever slots are free; a last chance may all the same."""
+        return self.closed or self.solitude.sought

@@ -36,6 +36,7 @@ from worker.limits import stop_greedy
 from worker.load import ProcessorLoad
 from worker.logbook import Logbook
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
+from worker.presence import Presence
 from worker.records import Recorded, RecordRequest
 from worker.reports import heartbeat, heed_cancel
 from worker.running import Holding, Stop
@@ -80,6 +81,7 @@ class Worker:
         self._adjusting = asyncio.Lock()
         self._acknowledging = Acknowledging(settings, registry)
         self._deps = self._assemble(registry, EventStore(self._engine))
+        self._presence = Presence(self._engine, self.name, self._deps)
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
         settings = self._settings
@@ -138,10 +140,12 @@ class Worker:
         await self._publisher.start()  # first: without a broker no child shall have been started
         await self._ask_once()
         self._acknowledging.modes(self._publisher.connection.version).require()
+        await self._presence.begin()
+        await self._adjust_prefetch()  # to nothing during a pause
         await self._deps.pool.start()
         await self._deps.consumer.start()
         care = (self._beat, self._keep_time, self._tidy, self._watch_memory, self._govern, self._ask)
-        self._housekeeping = [asyncio.create_task(one()) for one in care]
+        self._housekeeping = [asyncio.create_task(one()) for one in (*care, self._presence.keep)]
         logger.info("worker ready", extra={"worker": self.name, "max_tasks": self._settings.max_tasks})
 
     async def failed(self) -> None:
@@ -152,6 +156,7 @@ class Worker:
         """Take nothing more and let running tasks finish, up to `drain_seconds`."""
         logger.info("worker draining", extra={"running": len(self._attempts)})
         self._deps.draining = True
+        self._presence.say_soon()
         await self._deps.consumer.stop_deliveries()
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=self._settings.drain_seconds)
@@ -169,6 +174,7 @@ class Worker:
         await self._deps.consumer.close()
         await self._publisher.close()
         await self._deps.pool.close()
+        await self._presence.leave()
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._engine.dispose()
 

@@ -7,17 +7,11 @@ The node's own limit cannot be read by a client; it is the setting `consumer_tim
 from __future__ import annotations
 
 import asyncio
-import base64
-import json
 import math
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
-from pika import URLParameters
+from batchtask.broker.management import ask_queue
 
 #: The default of every broker that we support: same page.
 DEFAULT_SECONDS = 1800.0
@@ -28,10 +22,6 @@ PER_CONSUMER = (4, 3)
 #: Argument of a queue, and from `PER_CONSUMER` on of `basic.consume`; in milliseconds.
 ARGUMENT = "x-consumer-timeout"
 POLICY_KEY = "consumer-timeout"
-#: A management API that has not answered by then is not waited for.
-ANSWER_SECONDS = 3.0
-#: What the policies came to is left out of the plain answer until the broker's statistics have it.
-QUICK = "?disable_stats=true&enable_queue_totals=true"
 
 Version = tuple[int, ...]
 
@@ -77,10 +67,6 @@ def ack_timeout(version: Version, node_seconds: float, limits: QueueLimits) -> A
     return AckTimeout(None if math.isinf(node_seconds) else node_seconds, "BATCHTASK_CONSUMER_TIMEOUT")
 
 
-class NoAnswer(Exception):
-    """The management API did not say anything of use; the text says why."""
-
-
 async def queue_limits(management_url: str, amqp_url: str, queue: str) -> QueueLimits:
     """Ask the management API what a queue says.
 
@@ -92,33 +78,18 @@ async def queue_limits(management_url: str, amqp_url: str, queue: str) -> QueueL
     Raises:
         NoAnswer: Nothing is known of it.
     """
-    virtual_host = URLParameters(amqp_url).virtual_host
-    path = f"/api/queues/{quote(virtual_host, safe='')}/{quote(queue, safe='')}"
-    try:
-        return await asyncio.to_thread(_ask, management_url, path)
-    except (OSError, HTTPException, ValueError) as error:
-        raise NoAnswer(str(error)) from error
+    return await asyncio.to_thread(_ask, management_url, amqp_url, queue)
 
 
-def _ask(management_url: str, path: str) -> QueueLimits:
-    answer = _get(management_url, path + QUICK)
+def _ask(management_url: str, amqp_url: str, queue: str) -> QueueLimits:
+    answer = ask_queue(management_url, amqp_url, queue)
     policies = "effective_policy_definition"
     if policies not in answer:
-        answer = _get(management_url, path)
+        # What the policies came to is left out of the quick answer by some versions.
+        answer = ask_queue(management_url, amqp_url, queue, options="")
     return QueueLimits(
         argument=_seconds(answer.get("arguments"), ARGUMENT), policy=_seconds(answer.get(policies), POLICY_KEY)
     )
-
-
-def _get(management_url: str, path: str) -> dict[str, Any]:
-    url = urlsplit(management_url)
-    host = url.netloc.rpartition("@")[2]
-    request = urllib.request.Request(f"{url.scheme}://{host}{url.path.rstrip('/')}{path}")  # noqa: S310 - as settings check
-    login = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
-    request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
-    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-        answer = json.load(response)
-    return answer if isinstance(answer, dict) else {}
 
 
 def _seconds(values: object, key: str) -> float | None:

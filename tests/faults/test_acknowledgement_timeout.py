@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from batchtask.broker.ack_timeout import PER_QUEUE, NoAnswer, queue_limits
+from batchtask.broker.ack_timeout import PER_QUEUE, queue_limits
+from batchtask.broker.management import NoAnswer
 from batchtask.definitions import Acknowledge, Registry, TaskContext, task
 from batchtask.errors import SettingsError
 from batchtask.events import HeartbeatRecorded
