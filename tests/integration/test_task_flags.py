@@ -101,6 +101,24 @@ def test_a_flag_is_over_in_the_moment_its_task_ends_and_tidied_up_afterwards(
     assert rows(engine) == 0
 
 
+def test_a_flag_given_to_its_task_before_submission_is_over_if_the_task_is_cancelled_before_it_began(
+    engine: Engine,
+) -> None:
+    task_id = new_task_id()
+    start(engine)
+    take(engine, task_id)  # what `udef.publishing.submitting` does
+    happen(engine, task_id, TaskSubmitted(name="publish-udef"), TaskCancelled(requested_by=1))
+    assert standing(engine) == []
+
+
+def test_a_flag_that_its_task_would_have_taken_when_it_began_stands_until_it_runs_out(engine: Engine) -> None:
+    start(engine)
+    happen(engine, new_task_id(), TaskSubmitted(name="publish-udef"), TaskCancelled(requested_by=1))
+    assert standing(engine) == [KEY]
+    grow_old(engine)
+    assert standing(engine) == []
+
+
 def test_whoever_projects_the_end_of_a_task_tidies_up(engine: Engine, task_id: TaskId) -> None:
     happen(engine, task_id, FAILED)
     Projector(engine).project(EventStore(engine).load(task_id))
