@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -12,6 +15,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: The newest migration under alembic/versions; a test holds it to be true.
 SCHEMA_REVISION = "0013"
@@ -30,6 +37,8 @@ IDLE_SECONDS = 15
 _ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 #: "Program limit exceeded": the driver calls it operational, and yet it is for what was to be written.
 _LIMIT_OF_CONTENT = "54"
+#: Before a database that is away is asked again. A guess.
+PAUSE_SECONDS = 0.5
 
 
 def make_engine(
@@ -101,6 +110,20 @@ def require_schema(engine: Engine) -> None:
         seen = connection.execute(text("SELECT version_num FROM batchtask.alembic_version")).scalar()
     if seen is None or seen < SCHEMA_REVISION:
         raise SchemaMissing(seen or "nothing", SCHEMA_REVISION)
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Repeat what may be repeated until the database answers: while it is away, nobody can take the task over."""
+    told = False
+    while True:
+        try:
+            with database_errors():
+                return act()
+        except StoreUnavailable as error:
+            if not told:
+                logger.warning("waiting: %s", error)
+            told = True
+            time.sleep(PAUSE_SECONDS)
 
 
 def _first_line(error: DBAPIError) -> str:

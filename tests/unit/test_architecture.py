@@ -78,6 +78,12 @@ def test_the_kernel_imports_no_role_except_where_all_are_put_together() -> None:
     assert {module for module in kernel if not within(module, COMPOSITION_ROOTS)} == set()
 
 
+def test_the_built_in_tasks_import_nothing_that_a_customers_plug_in_could_not() -> None:
+    tasks = [module for module in modules() if within(module, ("worker.tasks",))]
+    known = {name for module in tasks for name in imports(modules()[module])}
+    assert {name for name in known if within(name, ROLES) and not within(name, ("worker.tasks",))} == set()
+
+
 def test_no_role_imports_the_composition_roots_but_its_own_entry_point() -> None:
     assert importers(of=COMPOSITION_ROOTS, among=ROLES) == set()
 

@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from batchtask import signal_points
+from batchtask.database import patiently
 from batchtask.definitions import EffectInDoubt
 from batchtask.keeping import check_effect_key, kept_effect
 from batchtask.tables import effect
-from worker.children.fencing import Fence, patiently
+from worker.children.fencing import Fence
 
 Told = str | None  #: what task code says about an effect
 

@@ -7,17 +7,14 @@ commits together with an event of ours commits while the lease is ours, or not a
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from batchtask.clock import DatabaseClock
-from batchtask.database import database_errors
-from batchtask.errors import LeaseLost, StoreUnavailable
+from batchtask.database import patiently
+from batchtask.errors import LeaseLost
 from batchtask.events import CheckpointSaved, HeartbeatRecorded, RecordedEvent
 from batchtask.identifiers import TaskId
 from batchtask.intentions import Refusal, Report
@@ -25,12 +22,6 @@ from batchtask.store import Append, insert_events, select_events
 from batchtask.task import decide
 from batchtask.task_state import TaskState, evolve, fold
 
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-
-#: Before a database that is away is asked again. A guess.
-PAUSE_SECONDS = 0.5
 #: A process that is frozen, or a host that vanishes, between our event and its commit makes whoever claims or records
 #: the task wait, and with it the others of their batch: the server ends its transaction after this time. A guess.
 COMMIT_SECONDS = 10
@@ -116,17 +107,3 @@ class Fence:
             raise LeaseLost(str(self.task_id), self.number)
         self._state = state
         return state
-
-
-def patiently(act: Callable[[], T]) -> T:
-    """Repeat what may be repeated until the database answers: while it is away, nobody can take the task over."""
-    told = False
-    while True:
-        try:
-            with database_errors():
-                return act()
-        except StoreUnavailable as error:
-            if not told:
-                logger.warning("waiting: %s", error)
-            told = True
-            time.sleep(PAUSE_SECONDS)

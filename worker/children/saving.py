@@ -12,9 +12,10 @@ from sqlalchemy.orm import Session
 
 from batchtask import signal_points
 from batchtask.blocks import Block, refuse_nested
+from batchtask.database import patiently
 from batchtask.events import CheckpointSaved
 from batchtask.keeping import kept_checkpoint
-from worker.children.fencing import Entry, Fence, patiently
+from worker.children.fencing import Entry, Fence
 
 
 class Saving:

@@ -18,9 +18,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
-from batchtask.database import database_errors
+from batchtask.database import database_errors, patiently
 from batchtask.definitions import TaskContext
-from worker.children.fencing import patiently
 from worker.tasks.mail_merge.by_email import statements
 from worker.tasks.mail_merge.by_email.mail_addresses import MailAddress, read_address
 from worker.tasks.mail_merge.by_email.server import Refusal
