@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
+from sqlalchemy import text
 
 from batchtask.database import database_errors, make_engine
 from batchtask.errors import SettingsError
@@ -38,3 +40,21 @@ def config_for(scripts: Path) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts))
     return config
+
+
+def number_tables(numbers: Mapping[str, int]) -> None:
+    """Let the CRM's id allocation know new tables of `crm7`. For migrations.
+
+    Args:
+        numbers: The tables' numbers by their names as the CRM writes them; a row of the allocation has ten more.
+    """
+    for name, number in numbers.items():
+        row = text("INSERT INTO crm7.sequence VALUES (:number + 10, 1, :name, :number)")
+        op.execute(row.bindparams(name=name, number=number))
+
+
+def drop_numbered_tables(numbers: Mapping[str, int]) -> None:
+    """Undo a migration that made these tables and called `number_tables`."""
+    for name, number in numbers.items():
+        op.execute(f"DROP TABLE crm7.{name}")
+        op.execute(text("DELETE FROM crm7.sequence WHERE tablenumber = :number").bindparams(number=number))

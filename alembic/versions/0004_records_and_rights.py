@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from batchtask.migrations import drop_numbered_tables, number_tables
+
 revision = "0004"
 down_revision = "0003"
 
@@ -312,11 +314,8 @@ def upgrade() -> None:
             for column in (f"long{position:02}", f"string{position:02}", f"double{position:02}"):
                 op.execute(f"CREATE INDEX ix_{small}_{column} ON crm7.{small} ({column})")
             op.execute(f"CREATE INDEX ix_{large}_string{40 + position} ON crm7.{large} (string{40 + position})")
-    for name, number in NUMBERS.items():
-        op.execute(f"INSERT INTO crm7.sequence VALUES ({number + 10}, 1, '{name}', {number})")
+    number_tables(NUMBERS)
 
 
 def downgrade() -> None:
-    for name, number in NUMBERS.items():
-        op.execute(f"DROP TABLE crm7.{name}")
-        op.execute(f"DELETE FROM crm7.sequence WHERE tablenumber = {number}")
+    drop_numbered_tables(NUMBERS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from batchtask.migrations import drop_numbered_tables, number_tables
+
 revision = "0005"
 down_revision = "0004"
 
@@ -88,12 +90,9 @@ CREATE INDEX udef_former_value_field_idx ON batchtask.udef_former_value (ownerta
 
 def upgrade() -> None:
     op.execute(UPGRADE)
-    for name, number in NUMBERS.items():
-        op.execute(f"INSERT INTO crm7.sequence VALUES ({number} + 10, 1, '{name}', {number})")
+    number_tables(NUMBERS)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE batchtask.udef_former_value, batchtask.task_flag")
-    for name, number in NUMBERS.items():
-        op.execute(f"DROP TABLE crm7.{name}")
-        op.execute(f"DELETE FROM crm7.sequence WHERE tablenumber = {number}")
+    drop_numbered_tables(NUMBERS)

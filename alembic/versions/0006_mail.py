@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from batchtask.migrations import drop_numbered_tables, number_tables
+
 revision = "0006"
 down_revision = "0005"
 
@@ -81,12 +83,9 @@ CREATE INDEX mail_folder_state_account_id_idx ON batchtask.mail_folder_state (ac
 
 def upgrade() -> None:
     op.execute(UPGRADE)
-    for name, number in NUMBERS.items():
-        op.execute(f"INSERT INTO crm7.sequence VALUES ({number} + 10, 1, '{name}', {number})")
+    number_tables(NUMBERS)
 
 
 def downgrade() -> None:
     op.execute("DROP TABLE batchtask.mail_folder_state; DROP INDEX crm7.ix_email_email_address_lower")
-    for name, number in NUMBERS.items():
-        op.execute(f"DROP TABLE crm7.{name}")
-        op.execute(f"DELETE FROM crm7.sequence WHERE tablenumber = {number}")
+    drop_numbered_tables(NUMBERS)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from batchtask.migrations import drop_numbered_tables, number_tables
+
 revision = "0007"
 down_revision = "0006"
 
@@ -107,11 +109,8 @@ CREATE UNIQUE INDEX ix_consentperson_person_id_consentpurpose_id
 
 def upgrade() -> None:
     op.execute(UPGRADE)
-    for name, number in NUMBERS.items():
-        op.execute(f"INSERT INTO crm7.sequence VALUES ({number} + 10, 1, '{name}', {number})")
+    number_tables(NUMBERS)
 
 
 def downgrade() -> None:
-    for name, number in NUMBERS.items():
-        op.execute(f"DROP TABLE crm7.{name}")
-        op.execute(f"DELETE FROM crm7.sequence WHERE tablenumber = {number}")
+    drop_numbered_tables(NUMBERS)

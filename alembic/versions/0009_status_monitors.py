@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from batchtask.migrations import drop_numbered_tables, number_tables
+
 revision = "0009"
 down_revision = "0008"
 
@@ -104,11 +106,8 @@ CREATE INDEX ix_localetext_resourceid ON crm7.localetext (resourceid);
 
 def upgrade() -> None:
     op.execute(UPGRADE)
-    for name, number in NUMBERS.items():
-        op.execute(f"INSERT INTO crm7.sequence VALUES ({number} + 10, 1, '{name}', {number})")
+    number_tables(NUMBERS)
 
 
 def downgrade() -> None:
-    for name, number in NUMBERS.items():
-        op.execute(f"DROP TABLE crm7.{name}")
-        op.execute(f"DELETE FROM crm7.sequence WHERE tablenumber = {number}")
+    drop_numbered_tables(NUMBERS)

@@ -1,0 +1,64 @@
+"""The migrations of the CRM's tables, up and down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+from sqlalchemy import Engine, text
+
+from batchtask import crm7
+from batchtask.database import make_engine
+from batchtask.migrations import SCRIPTS, config_for, upgrade
+
+#: The first and the last of those that number tables by `number_tables`.
+FIRST, LAST = "0003", "0009"
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    config = config_for(SCRIPTS)
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, revision)
+        connection.commit()
+
+
+def shape(engine: Engine) -> tuple[set[str], dict[str, int]]:
+    """The tables of the CRM, and their numbers."""
+    with engine.connect() as connection:
+        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'crm7'")).scalars()
+        numbers = connection.execute(text("SELECT lower(tablename), tablenumber FROM crm7.sequence")).all()
+        return set(tables), {str(name): int(number) for name, number in numbers}
+
+
+@pytest.fixture
+def engine(empty_database_url: str) -> Iterator[Engine]:
+    engine = make_engine(empty_database_url)
+    yield engine
+    engine.dispose()
+
+
+def test_a_migration_undone_takes_its_tables_and_their_numbers_and_can_be_repeated(
+    engine: Engine, empty_database_url: str
+) -> None:
+    upgrade(empty_database_url, FIRST)
+    before = shape(engine)
+    upgrade(empty_database_url, LAST)
+    after = shape(engine)
+    assert len(after[0]) > len(before[0]) + 40
+    downgrade(engine, FIRST)
+    assert shape(engine) == before
+    upgrade(empty_database_url, LAST)
+    assert shape(engine) == after
+
+
+def test_every_table_has_a_number_of_its_own_and_gets_ids(engine: Engine, empty_database_url: str) -> None:
+    upgrade(empty_database_url, LAST)
+    _, numbers = shape(engine)
+    assert len(set(numbers.values())) == len(numbers)
+    with engine.begin() as connection:
+        for table in crm7.metadata.tables.values():
+            if table.name in numbers:
+                [allocated] = crm7.allocate_ids(connection, table, 1)
+                assert allocated >= 1
