@@ -125,6 +125,23 @@ class EventStore:
         """Return a stream's events behind version `after`, in order; empty when there are none."""
         return self.load_many({task_id: after})[task_id]
 
+    def page(
+        self, task_id: TaskId, *, after: int = -1, limit: int | None = None, without: Sequence[str] = ()
+    ) -> list[RecordedEvent]:
+        """Return at most `limit` of a stream's events behind a version, in order.
+
+        Args:
+            task_id: The stream; one that is not there has no events.
+            after: The version.
+            limit: None = all.
+            without: Written names of types to leave out.
+        """
+        query = select(*_COLUMNS).where(event_table.c.task_id == task_id, event_table.c.version > after)
+        if without:
+            query = query.where(event_table.c.type.not_in(without))
+        with database_errors(), self.engine.connect() as connection:
+            return [_recorded(row) for row in connection.execute(query.order_by(event_table.c.version).limit(limit))]
+
     def load_many(self, after: Mapping[TaskId, int]) -> dict[TaskId, list[RecordedEvent]]:
         """Return the events behind a version, in order, for many streams at once."""
         with database_errors(), self.engine.connect() as connection:

@@ -39,6 +39,18 @@ class DeadTask(msgspec.Struct, frozen=True, kw_only=True):
     startcount: int  #: attempts that were begun
 
 
+class DeadGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead tasks that failed alike."""
+
+    name: str
+    cause: str  #: one of `CAUSES`
+    message: str
+    count: int
+    first_ended_at: datetime
+    last_ended_at: datetime
+    newest: int  #: number of one of them
+
+
 class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
     """One task with all that is known of how it went."""
 
@@ -100,6 +112,25 @@ class DeadTasks:
         query: Select[Any] = _DEAD.where(*_conditions(wanted))
         with database_errors(), self._engine.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(query.subquery())).scalar_one())
+
+    def groups(self, wanted: DeadFilter, *, limit: int = 100) -> list[DeadGroup]:
+        """Return dead tasks by definition, cause and message, the largest groups first."""
+        dead = _DEAD.where(*_conditions(wanted)).subquery()
+        alike = (dead.c.name, dead.c.cause, dead.c.message)
+        query = (
+            select(
+                *alike,
+                func.count().label("count"),
+                func.min(dead.c.ended_at).label("first_ended_at"),
+                func.max(dead.c.ended_at).label("last_ended_at"),
+                func.max(dead.c.batchtask_id).label("newest"),
+            )
+            .group_by(*alike)
+            .order_by(func.count().desc(), func.max(dead.c.batchtask_id).desc())
+            .limit(limit)
+        )
+        with database_errors(), self._engine.connect() as connection:
+            return [DeadGroup(**row) for row in connection.execute(query).mappings()]
 
     def report(self, key: TaskId | int) -> TaskReport:
         """Return every attempt of one task, dead or not, by its id or its number.

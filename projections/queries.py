@@ -139,12 +139,14 @@ class Queries:
             raise TaskNotFound(str(task_id))
         return events
 
-    def log(self, task_id: TaskId) -> list[LoggedLine]:
-        """Return the lines a task logged, in order, of all attempts."""
+    def log(self, task_id: TaskId, *, after: int = 0, limit: int | None = None) -> list[LoggedLine]:
+        """Return the lines a task logged, in order, of all attempts: at most `limit` behind the first `after`."""
         query = (
             select(*(log_line.c[name] for name in LoggedLine.__struct_fields__))
             .where(log_line.c.task_id == task_id)
             .order_by(log_line.c.id)
+            .offset(after)
+            .limit(limit)
         )
         with database_errors(), self._engine.connect() as connection:
             return [LoggedLine(**row) for row in connection.execute(query).mappings()]

@@ -18,7 +18,7 @@ from batchtask.identifiers import TaskId
 from batchtask.tables import batchtask, batchtaskdefinition, event
 from projections.rows import State
 
-_CANCELLATIONS: dict[int, Cancellation] = {
+CANCELLATIONS: dict[int, Cancellation] = {
     CancellationBehaviour.CanCancel: "can",
     CancellationBehaviour.CancelWithWarning: "warning",
     CancellationBehaviour.CannotCancel: "cannot",
@@ -149,7 +149,7 @@ class TaskViews:
         return [self._view(row) for row in connection.execute(query).mappings()]
 
     def _view(self, row: Mapping[Any, Any]) -> TaskView:
-        cancellation = _CANCELLATIONS.get(row["cancellation"], "can")
+        cancellation = CANCELLATIONS.get(row["cancellation"], "can")
         return TaskView(
             id=row["task_id"],
             number=row["batchtask_id"],
@@ -157,7 +157,7 @@ class TaskViews:
             title=row["description"] or in_words(row["name"]),
             owner=row["owner"],
             owner_name=row["owner_name"],
-            state="cancelled" if row["cancelled"] else _WORDS.get(row["state"], "waiting"),
+            state="cancelled" if row["cancelled"] else word_of(row["state"]),
             percent=row["progresspercent"] or 0,
             progress=row["progressdescription"] or "",
             request=row["request"] or "",
@@ -186,6 +186,11 @@ def in_states(states: Sequence[TaskState]) -> ColumnElement[bool]:
         right_end = was_cancelled if "cancelled" in states else ~was_cancelled
         condition = condition & ((batchtask.c.state != State.Failed) | right_end)
     return condition
+
+
+def word_of(state: int) -> TaskState:
+    """Name a state as the modern API does; a row alone does not tell a cancelled task from a failed one."""
+    return _WORDS.get(state, "waiting")
 
 
 def in_words(name: str) -> str:

@@ -51,6 +51,18 @@ class Conflict(Problem):
     status = HTTPStatus.CONFLICT
 
 
+class Gone(Problem):
+    """It was there once."""
+
+    status = HTTPStatus.GONE
+
+
+class Unprocessable(Problem):
+    """It can be read, and cannot be done."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+
+
 class TooManyRequests(Problem):
     """Later, please."""
 

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
-from uuid import UUID
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, PathParameter, QueryParameter
 
-from batchtask.errors import TaskNotFound
 from batchtask.http.callers import Caller
-from batchtask.http.problems import BadRequest
+from batchtask.http.readable import LARGEST_INTEGER, visible_task
 from batchtask.http.views import CallerView, TaskPage, TaskState, TaskView
-from batchtask.identifiers import TaskId
 from projections.task_views import TaskViews
 
 LARGEST_PAGE = 100
-#: What the numbers of tasks and associates are in the database.
-LARGEST_INTEGER = 2**31 - 1
 
 Key = Annotated[str, PathParameter(description="The task's id, or its number.", max_length=36)]
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="At most so many.")]
@@ -80,33 +75,3 @@ def owner_asked(caller: Caller, owner: Literal["all"] | int | None) -> int | Non
     if not caller.may_see(owner):
         caller.require_administrator()
     return owner
-
-
-def visible_task(caller: Caller, task_views: TaskViews, key: str) -> TaskView:
-    """Return a task that the caller may see, by id or number as somebody typed it.
-
-    Raises:
-        BadRequest: The key is neither.
-        TaskNotFound: There is none, or it is somebody else's: whether it exists is nobody's business.
-    """
-    view = task_views.one(read_key(key))
-    if not caller.may_see(view.owner):
-        raise TaskNotFound(key)
-    return view
-
-
-def read_key(text: str) -> TaskId | int:
-    """Read a task's id or number.
-
-    Raises:
-        BadRequest: It is neither.
-        TaskNotFound: It is a number, larger than any task can have.
-    """
-    if text.isascii() and text.isdecimal() and len(text) < 32:
-        if int(text) > LARGEST_INTEGER:
-            raise TaskNotFound(text)
-        return int(text)
-    try:
-        return TaskId(UUID(text))
-    except ValueError:
-        raise BadRequest(f"{text!r} is neither a task id nor a task number") from None
