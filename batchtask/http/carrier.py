@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -17,6 +17,9 @@ from batchtask.http.problems import BadRequest
 
 StateName = Literal["Unknown", "New", "Aquired", "Started", "Succeeded", "Failed", "SucceededManualCleanup"]
 CancellationName = Literal["CanCancel", "CancelWithWarning", "CannotCancel"]
+
+#: What the original's ids are, and the database's.
+Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 #: What the original's client, whose dates cannot be null, takes for "never".
 NEVER = "0001-01-01T00:00:00.0000000+00:00"
@@ -66,6 +69,7 @@ class BatchTaskInfo(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     )  #: always empty, for the same reason
 
 
+@runtime_checkable
 class CarrierReads(Protocol):
     """What the command side needs of the query side: to answer with what a task has become."""
 

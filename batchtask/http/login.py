@@ -8,7 +8,7 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.response import Redirect
 
 from batchtask.http.authentication import PUBLIC, Authentication
@@ -50,7 +50,7 @@ def login_handlers(authentication: Authentication) -> Router:
 @post(
     "/login", status_code=_SEE_OTHER, opt={PUBLIC: True, ANY_MEDIA: True}, request_max_body_size=_LARGEST_FORM_BYTES
 )
-async def log_in(request: AnyRequest, authentication: Authentication) -> Response[Any]:
+async def log_in(request: AnyRequest, authentication: NamedDependency[Authentication]) -> Response[Any]:
     """Begin a session and go on to the page that `next` names; back to the form when name and password do not fit."""
     require_own_origin(request, authentication.origins)  # or a stranger's page could log users in as somebody else
     form = await read_form(request)
@@ -72,7 +72,7 @@ async def log_in(request: AnyRequest, authentication: Authentication) -> Respons
 @post(
     "/logout", status_code=_SEE_OTHER, opt={PUBLIC: True, ANY_MEDIA: True}, request_max_body_size=_LARGEST_FORM_BYTES
 )
-async def log_out(request: AnyRequest, authentication: Authentication) -> Response[Any]:
+async def log_out(request: AnyRequest, authentication: NamedDependency[Authentication]) -> Response[Any]:
     """End the session for good, in all processes, and go to the form; who has no session is sent there as well."""
     session = authentication.session_of(request)
     if session:
@@ -83,7 +83,9 @@ async def log_out(request: AnyRequest, authentication: Authentication) -> Respon
 
 
 @get("/session")
-async def show_session(request: AnyRequest, authentication: Authentication, caller: Caller) -> Response[SessionView]:
+async def show_session(
+    request: AnyRequest, authentication: NamedDependency[Authentication], caller: NamedDependency[Caller]
+) -> Response[SessionView]:
     """Tell a page who logged in, and the XSRF token, which pages of other origins cannot read from the cookie.
 
     Raises:

@@ -24,10 +24,18 @@ def require_json_accepted(connection: ASGIConnection[BaseRouteHandler, Any, Any,
     Raises:
         NotAcceptable: `Accept` names other types only.
     """
-    accepted = connection.headers.get("accept", "")
-    if connection.route_handler.opt.get(ANY_MEDIA) or accepts_json(accepted):
-        return
-    raise NotAcceptable(f"this API answers in JSON only: send `Accept: application/json`, not {accepted[:100]!r}")
+    if not connection.route_handler.opt.get(ANY_MEDIA):
+        require_json(connection.headers.get("accept", ""))
+
+
+def require_json(accept: str) -> None:
+    """Refuse an `Accept` header that JSON does not satisfy.
+
+    Raises:
+        NotAcceptable: It names other types only.
+    """
+    if not accepts_json(accept):
+        raise NotAcceptable(f"this API answers in JSON only: send `Accept: application/json`, not {accept[:100]!r}")
 
 
 def accepts_json(accept: str) -> bool:

@@ -5,38 +5,66 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from importlib.metadata import version
 from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers.base import BaseRouteHandler
-from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import Engine
 
+from batchtask.clock import DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
 from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
 from batchtask.http.callers import Caller
+from batchtask.http.documentation import DocumentRefusals, openapi_config
 from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
 from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
 from batchtask.http.time_zones import zone_asked
+from batchtask.pausing import Pausing
+from batchtask.payloads import PayloadStore
+from batchtask.replaying import Replays
 from batchtask.settings import Settings
+from batchtask.store import EventStore
 from producer.aio import Producer
+from producer.rest.bulk import BulkCommands
+from producer.rest.cancel import TaskCancels
+from producer.rest.operations import OperationCommands
+from producer.rest.replay import TaskReplays
+from producer.rest.schedules import ScheduleCommands
+from producer.rest.submit import TaskSubmits
+from producer.submission import Preparer
 from projections.carriers import Carriers
+from projections.choosing import TaskChooser
+from projections.projector import Projector
 from projections.queries import Queries
+from projections.readable import Rows
+from projections.rest.agents import BatchAgentReads
+from projections.rest.attempts import AttemptReads
+from projections.rest.batchtask import BatchTaskReads
+from projections.rest.dead import DeadReads
+from projections.rest.definitions import DefinitionReads
+from projections.rest.events import EventReads
+from projections.rest.files import FileReads
+from projections.rest.operations import OperationReads, watching_queues
+from projections.rest.parameters import ParameterReads
+from projections.rest.schedules import ScheduleReads
 from projections.rest.tasks import TaskReads
+from projections.schedules import Schedules
 from projections.task_views import TaskViews
 
 #: Reads at a time that have a connection of their own; others wait for one.
 CONNECTIONS = 10
 
-HANDLERS: list[ControllerRouterHandler] = [TaskReads]
+HANDLERS: list[ControllerRouterHandler] = [
+    TaskReads, EventReads, AttemptReads, ParameterReads, FileReads, DefinitionReads, DeadReads, ScheduleReads,
+    TaskSubmits, TaskCancels, TaskReplays, BulkCommands, ScheduleCommands,
+    OperationReads, OperationCommands, BatchTaskReads, BatchAgentReads,
+]  # fmt: skip
 
 Connection = ASGIConnection[BaseRouteHandler, Any, Any, Any]
 
@@ -57,6 +85,7 @@ def create_app(
     """
     registry = registry or Registry.installed()
     engine = make_engine(settings.require_database(), pool_size=CONNECTIONS)
+    views = TaskViews(engine, registry)
     authentication = Authentication(settings, engine, authenticate=authenticate)
 
     async def require_caller(connection: Connection, handler: BaseRouteHandler) -> None:
@@ -64,7 +93,8 @@ def create_app(
             connection.scope["user"] = await authentication.caller_of(connection)
 
     return Litestar(
-        route_handlers=[*HANDLERS, login_handlers(authentication)],
+        # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
+        route_handlers=[Router(path="/", route_handlers=HANDLERS), login_handlers(authentication)],
         cors_config=cors_config(settings),
         dependencies={
             "caller": Provide(_caller, sync_to_thread=False),
@@ -72,20 +102,23 @@ def create_app(
             "settings": _given(settings),
             "registry": _given(registry),
             "queries": _given(Queries(engine)),
-            "task_views": _given(TaskViews(engine, registry)),
+            "pausing": _given(Pausing(engine)),
+            "chooser": _given(TaskChooser(engine)),
+            "preparer": _given(Preparer(registry, PayloadStore(settings.payload_url))),
+            "replays": Provide(lambda: _replays(engine, registry, settings), sync_to_thread=True),
+            "row_writer": Provide(lambda: Projector(engine), sync_to_thread=False),
+            "rows": _given(Rows(views, EventStore(engine), settings.submit_seconds)),
+            "schedules": _given(Schedules(engine)),
+            "task_views": _given(views),
             "carriers": _given(Carriers(engine)),
             "zone": Provide(zone_asked, sync_to_thread=False),
             "producer": Provide(_producer, sync_to_thread=False),
         },
         guards=[require_json_accepted, require_caller],
         exception_handlers=EXCEPTION_HANDLERS,
-        lifespan=[_connected(settings, registry, engine)],
-        openapi_config=OpenAPIConfig(
-            title="batchtask",
-            version=version("batchtask"),
-            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-            openapi_router=Router(path="/api", route_handlers=[], opt={PUBLIC: True}),
-        ),
+        lifespan=[watching_queues(settings, engine), _connected(settings, registry, engine)],
+        openapi_config=openapi_config(),
+        plugins=[DocumentRefusals()],
         logging_config=None,
         debug=False,
     )
@@ -106,6 +139,12 @@ def _connected(settings: Settings, registry: Registry, engine: Engine) -> Callab
 
 def _given(value: object) -> Provide:
     return Provide(lambda: value, sync_to_thread=False, use_cache=True)
+
+
+def _replays(engine: Engine, registry: Registry, settings: Settings) -> Replays:
+    clock = DatabaseClock(engine)
+    clock.sync()
+    return Replays(EventStore(engine), registry, PayloadStore(settings.payload_url), clock.now)
 
 
 def _caller(request: Request[Any, Any, Any]) -> Caller:

@@ -1,0 +1,87 @@
+"""Conditions as SQL, every value a bound parameter. No condition is null: what holds not, its negation does."""
+
+from __future__ import annotations
+
+from typing import Any, assert_never
+
+from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, not_, or_, select, true
+
+from batchtask.http.callers import SYSTEM
+from batchtask.tables import batchtask, batchtaskdefinition
+from projections.carriers import started_at
+from projections.rest.odata.syntax import Condition, During, Either, Every, Holds, Like, Not, OneOf, Within
+
+_row = batchtask.c
+
+
+def _number(column: ColumnElement[Any]) -> ColumnElement[int]:
+    # Wide enough for every number that a filter may name, also where the column is a smallint.
+    return func.coalesce(cast(column, Integer), 0)
+
+
+#: What a column is compared and sorted as: as it is shown, so an empty text or 0 where the row has none.
+EXPRESSIONS: dict[str, ColumnElement[Any]] = {
+    "id": _row.batchtask_id,
+    "name": func.coalesce(batchtaskdefinition.c.name, ""),
+    "associateId": _row.registered_associate_id,
+    "detailsTable": _number(_row.detailstable),
+    "detailsRecord": _number(_row.detailsrecord),
+    "isSystemTask": _row.registered_associate_id == SYSTEM,
+    "isInternalTask": false(),
+    "lastStarted": started_at,
+    "created": _row.registered,
+    "startCount": _number(_row.startcount),
+    "databaseSerialNumber": _row.dbtag,
+    "state": _row.state,
+    "description": _row.description,
+    "response": func.coalesce(_row.response, ""),
+    "request": func.coalesce(_row.request, ""),
+    "progressDescription": func.coalesce(_row.progressdescription, ""),
+    "progressPercent": _number(_row.progresspercent),
+    "fileName": func.coalesce(_row.filename, ""),
+}
+
+
+def to_sql(condition: Condition) -> ColumnElement[bool]:
+    """Turn a condition into SQL over `crm7.batchtask`; it needs no join."""
+    match condition:
+        case Every(parts):
+            return and_(true(), *map(to_sql, parts))
+        case Either(parts):
+            return or_(false(), *map(to_sql, parts))
+        case Not(part):
+            return not_(to_sql(part))
+        case OneOf(column, numbers):
+            return EXPRESSIONS[column].in_(numbers)
+        case Within(column, first, last):
+            return _within(EXPRESSIONS[column], first, last)
+        case Like(column="name"):
+            return _name_like(condition)
+        case Like(column):
+            return _like(EXPRESSIONS[column], condition)
+        case During(column, start, end):
+            value = EXPRESSIONS[column]
+            return value.is_not(None) & (value >= start if start else true()) & (value < end if end else true())
+        case Holds(column):
+            return and_(EXPRESSIONS[column])
+        case _:
+            assert_never(condition)
+
+
+def _within(value: ColumnElement[Any], first: int | None, last: int | None) -> ColumnElement[bool]:
+    return and_(
+        true(),
+        *([value >= first] if first is not None else []),
+        *([value <= last] if last is not None else []),
+    )
+
+
+def _like(value: ColumnElement[Any], wanted: Like) -> ColumnElement[bool]:
+    literal = wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return value.ilike(f"{'%' if wanted.ends else ''}{literal}{'%' if wanted.begins else ''}", escape="\\")
+
+
+def _name_like(wanted: Like) -> ColumnElement[bool]:
+    """Look the name up among the few definitions, so that the index of their ids finds the tasks."""
+    ids = select(batchtaskdefinition.c.batchtaskdefinition_id).where(_like(batchtaskdefinition.c.name, wanted))
+    return _row.batchtaskdefinition_id.is_not(None) & _row.batchtaskdefinition_id.in_(ids)

@@ -1,0 +1,236 @@
+"""The compatible API, read: what one task looks like, which tasks are found, and who sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+from sqlalchemy import Engine, select, text
+
+from batchtask.database import make_engine
+from batchtask.definitions import CancellationBehaviour
+from batchtask.events import AttemptStarted, ProgressReported, TaskFailed, TaskReplayed, TaskSucceeded
+from batchtask.http.carrier import NEVER
+from batchtask.identifiers import TaskId
+from batchtask.outcomes import Cause
+from batchtask.tables import batchtask
+from tests.web_support import KARI, OLA, calling, record, running_app
+
+STARTED = AttemptStarted(attempt=1, fence=1, worker="w", delivery_id="d")
+DONE = (STARTED, TaskSucceeded(fence=1, response="Done.", file_name="letters.pdf"))
+BROKEN = (STARTED, TaskFailed(cause=Cause.ERROR, message="It broke."))
+PROPERTIES = [
+    "Id", "Name", "AssociateId", "DetailsTable", "DetailsRecord", "IsSystemTask", "IsInternalTask",
+    "ParameterObject", "LastStarted", "Created", "StartCount", "DatabaseSerialNumber", "Context", "Result", "State",
+    "Description", "Response", "Request", "ProgressDescription", "ProgressPercent", "FileName",
+    "CancellationBehaviour", "TableRight", "FieldProperties",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def engine(databases: Callable[[], AbstractContextManager[str]]) -> Iterator[Engine]:
+    with databases() as url:
+        engine = make_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def client(virtual_hosts: Callable[[], AbstractContextManager[str]], engine: Engine) -> Iterator[TestClient[Any]]:
+    url = engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    with virtual_hosts() as amqp_url, running_app(amqp_url, url) as client:
+        yield client
+
+
+@pytest.fixture(autouse=True)
+def no_tasks(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE crm7.batchtask, batchtask.event, batchtask.task_number CASCADE"))
+
+
+def number(engine: Engine, task_id: TaskId) -> int:
+    with engine.connect() as connection:
+        found: int = connection.execute(
+            select(batchtask.c.batchtask_id).where(batchtask.c.task_id == task_id)
+        ).scalar_one()
+    return found
+
+
+def recorded(engine: Engine, *events: Any, **submitted: Any) -> int:
+    return number(engine, record(engine, *events, **submitted))
+
+
+def get(client: TestClient[Any], path: str, who: str = "kari", headers: Any = (), **query: Any) -> Any:
+    return client.get(f"/api/v1/BatchTask{path}", params=query, headers=calling(who) | dict(headers))
+
+
+def ids(answer: Any) -> list[int]:
+    assert answer.status_code == 200, answer.text
+    return [task["Id"] for task in answer.json()]
+
+
+def ask(client: TestClient[Any], call: str, who: str = "kari", select: str | None = None, **arguments: Any) -> Any:
+    return client.post(
+        f"/api/v1/Agents/Batch/{call}",
+        params={"$select": select} if select is not None else {},
+        json=arguments,
+        headers=calling(who),
+    )
+
+
+def test_a_task_has_the_properties_of_the_original_in_their_order(client: TestClient[Any], engine: Engine) -> None:
+    started = (STARTED, ProgressReported(fence=1, percent=40, text="Merging 96 of 240"))
+    task = recorded(
+        engine, *started, name="mail-merge", description="Autumn letter",
+        parameters={"selectionId": 88, "output": "pdf"}, database_tag="1234567890", details_table=205, details_record=9001, request="Letters",
+        cancellation=CancellationBehaviour.CancelWithWarning,
+    )  # fmt: skip
+    seen = get(client, f"/{task}").json()
+    assert list(seen) == PROPERTIES
+    created, last_started = seen.pop("Created"), seen.pop("LastStarted")
+    assert datetime.fromisoformat(created[:26] + created[27:]) <= datetime.now(UTC)
+    assert last_started[19:20] == "."
+    assert last_started[26:] == created[26:] == "0+00:00"
+    assert seen == {
+        "Id": task, "Name": "mail-merge", "AssociateId": KARI, "DetailsTable": 205, "DetailsRecord": 9001,
+        "IsSystemTask": False, "IsInternalTask": False, "ParameterObject": {"selectionId": "88", "output": "pdf"},
+        "StartCount": 1, "DatabaseSerialNumber": "1234567890", "Context": "", "Result": "", "State": "Started",
+        "Description": "Autumn letter", "Response": "", "Request": "Letters",
+        "ProgressDescription": "Merging 96 of 240", "ProgressPercent": 40, "FileName": "",
+        "CancellationBehaviour": "CancelWithWarning", "TableRight": None, "FieldProperties": {},
+    }  # fmt: skip
+
+
+def test_the_result_is_whole_where_the_response_is_cut(client: TestClient[Any], engine: Engine) -> None:
+    task = recorded(engine, STARTED, TaskSucceeded(fence=1, response="x" * 300, file_name="letters.pdf"))
+    seen = get(client, f"/{task}").json()
+    assert (seen["State"], seen["Result"], seen["FileName"]) == ("Succeeded", "x" * 300, "letters.pdf")
+    assert seen["Response"] == "x" * 253 + "…"
+    assert get(client, f"/{recorded(engine, *BROKEN)}").json()["Result"] == "It broke."
+
+
+def test_a_replayed_task_has_the_changed_parameters_and_no_result(client: TestClient[Any], engine: Engine) -> None:
+    again = TaskReplayed(requested_by=9, due_at=datetime.now(UTC), parameters={"to": "b"})
+    as_before = TaskReplayed(requested_by=9, due_at=datetime.now(UTC))
+    seen = get(client, f"/{recorded(engine, *BROKEN, again, as_before, parameters={'to': 'a'})}").json()
+    assert (seen["ParameterObject"], seen["Result"], seen["State"]) == ({"to": "b"}, "", "New")
+
+
+def test_a_task_that_never_started_says_so_as_the_original_does(client: TestClient[Any], engine: Engine) -> None:
+    assert get(client, f"/{recorded(engine)}").json()["LastStarted"] == NEVER
+
+
+@pytest.mark.parametrize(
+    ("zone", "offsets"),
+    [("Europe/Oslo", {"+01:00", "+02:00"}), ("asia/kolkata", {"+05:30"}), ("W. Europe Standard Time", {"+00:00"})],
+)
+def test_times_are_told_in_the_zone_that_is_asked_for(
+    client: TestClient[Any], engine: Engine, zone: str, offsets: set[str]
+) -> None:
+    seen = get(client, f"/{recorded(engine, *DONE)}", headers={"SO-TimeZone": zone}).json()
+    assert {seen["Created"][27:], seen["LastStarted"][27:]} <= offsets
+
+
+def test_what_one_may_not_see_is_not_there(client: TestClient[Any], engine: Engine) -> None:
+    for owner in (OLA, 0):
+        task = recorded(engine, owner=owner)
+        for answer in (get(client, f"/{task}"), ask(client, "GetBatchTaskInfo", Id=task)):
+            assert answer.status_code == 404
+            assert answer.json()["detail"].startswith(f"no task {task} is known")
+        assert get(client, f"/{task}", "admin").json()["IsSystemTask"] is (owner == 0)
+
+
+def test_tasks_of_a_state_are_those_of_users_that_the_caller_may_see(client: TestClient[Any], engine: Engine) -> None:
+    karis, done = recorded(engine), recorded(engine, *DONE)
+    olas = recorded(engine, owner=OLA)
+    recorded(engine, owner=0)
+    assert ids(get(client, "/New")) == ids(get(client, "/nEW")) == [karis]
+    assert ids(get(client, "/All")) == [done, karis]
+    assert ids(get(client, "/Aquired")) == []
+    assert ids(get(client, "/New", "admin")) == [olas, karis]
+    assert get(client, "/All").headers["X-Limit"] == "1000"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "detail"),
+    [
+        ("/99999999999", 404, "no task 99999999999 is known"),
+        ("/" + "9" * 36, 404, "no task 999"),
+        ("/0", 404, "no task 0 is known"),
+        ("/Acquired", 400, "expected a task's id in digits, or the name of a state: 'Acquired' is no state"),
+        ("/-1", 400, "expected a task's id"),
+        ("/x%00", 400, "expected a task's id"),
+    ],
+)
+def test_a_path_that_names_nothing_gets_a_sentence(
+    client: TestClient[Any], path: str, status: int, detail: str
+) -> None:
+    answer = get(client, path)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["detail"].startswith(detail)
+
+
+SETS: list[tuple[str, dict[str, Any], str, str]] = [
+    # call, arguments, what kari is answered, what an administrator is answered; letters are those of `TASKS`
+    ("GetBatchTaskInfosByAssociates", {"AssociateIds": [KARI, OLA]}, "abc", "abcde"),
+    ("GetBatchTaskInfosByAssociates", {"AssociateIds": [OLA]}, "", "de"),
+    ("GetBatchTaskInfosByAssociates", {"AssociateIds": [0]}, "", "fg"),
+    ("GetBatchTaskInfosByAssociates", {"AssociateIds": []}, "", ""),
+    ("GetBatchTaskInfosByAssociatesAndState", {"AssociateIds": [KARI, OLA], "State": "New"}, "ac", "acd"),
+    ("GetBatchTaskInfosByAssociatesAndState", {"AssociateIds": [KARI], "State": "All"}, "abc", "abc"),
+    ("GetBatchTaskInfosByState", {"State": "New"}, "ac", "acd"),
+    ("GetBatchTaskInfosByNameAndState", {"Name": "sleep", "State": "New"}, "a", "ad"),
+    ("GetBatchTaskInfosByNameAndState", {"Name": "MailMerge", "State": "All"}, "c", "c"),
+    ("GetBatchTaskInfosByNameAndAssociates", {"Name": "sleep", "AssociateIds": [KARI, OLA]}, "ab", "abde"),
+    ("GetAllBatchTaskInfosByName", {"TaskName": "sleep"}, "ab", "abdefg"),
+    ("GetAllBatchTaskInfosByName", {"TaskName": "no\0thing"}, "", ""),
+    ("GetAllBatchTaskInfosByNameAndState", {"TaskName": "sleep", "State": "Succeeded"}, "b", "beg"),
+    ("GetSystemBatchTaskInfosByName", {"TaskName": "sleep"}, "", "fg"),
+    ("GetSystemBatchTaskInfosByNameAndState", {"TaskName": "Sleep", "State": "new"}, "", "f"),
+]
+TASKS: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
+    ("a", {}, ()), ("b", {}, DONE), ("c", {"name": "mail-merge"}, ()), ("d", {"owner": OLA}, ()),
+    ("e", {"owner": OLA}, DONE), ("f", {"owner": 0}, ()), ("g", {"owner": 0}, DONE),
+]  # fmt: skip
+
+
+def test_every_call_of_the_agent_answers_its_set(client: TestClient[Any], engine: Engine) -> None:
+    letters = {recorded(engine, *events, **submitted): letter for letter, submitted, events in TASKS}
+    for call, arguments, own, everybodys in SETS:
+        for who, expected in (("kari", own), ("admin", everybodys)):
+            found = [letters[task] for task in ids(ask(client, call, who, **arguments))]
+            assert found == sorted(expected, reverse=True), (call, arguments, who)
+
+
+def test_select_nulls_what_it_does_not_name(client: TestClient[Any], engine: Engine) -> None:
+    task = recorded(engine)
+    [seen] = ask(client, "GetBatchTaskInfosByState", select="id, NAME,State", State="All").json()
+    assert list(seen) == PROPERTIES
+    assert {name: value for name, value in seen.items() if value is not None} == {
+        "Id": task, "Name": "sleep", "State": "New",
+    }  # fmt: skip
+    one = ask(client, "GetBatchTaskInfo", select="FieldProperties", Id=task).json()
+    assert {name for name, value in one.items() if value is not None} == {"FieldProperties"}
+    assert ask(client, "GetBatchTaskInfo", select="", Id=task).json()["Name"] == "sleep"
+
+
+@pytest.mark.parametrize(
+    ("call", "select", "arguments", "detail"),
+    [
+        ("GetBatchTaskInfo", "Nme", {"Id": 1}, "$select: 'Nme' is no property of BatchTaskInfo; there are Id, Name,"),
+        ("GetBatchTaskInfo", "", {"id": 1}, "Object missing required field `Id`"),
+        ("GetBatchTaskInfo", "", {"Id": 2**31}, "body Id: Expected `int` <= 2147483647"),
+        ("GetBatchTaskInfosByState", "", {"State": "Done"}, "'Done' is no state of a batch task; there are Unknown,"),
+        ("GetAllBatchTaskInfosByName", "", {"Name": "sleep"}, "Object missing required field `TaskName`"),
+    ],
+)
+def test_arguments_that_do_not_fit_get_a_sentence(
+    client: TestClient[Any], call: str, select: str, arguments: dict[str, Any], detail: str
+) -> None:
+    answer = ask(client, call, select=select, **arguments)
+    assert answer.status_code == 400, answer.text
+    assert detail in answer.json()["detail"]
