@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from batchtask.database import database_errors
 from batchtask.pausing import standing
@@ -17,7 +17,7 @@ _TASKS = text("""
            (SELECT count(*) FROM crm7.batchtask WHERE state = 5) AS dead
 """)
 _OLDEST = text("""
-    SELECT greatest(extract(epoch FROM clock_timestamp() - min(updated)), 0)::double precision
+    SELECT extract(epoch FROM clock_timestamp() - min(updated))::double precision
     FROM crm7.batchtask WHERE state = 1 AND due_at IS NULL
 """)
 _TODAY = text("""
@@ -52,7 +52,7 @@ def read_overview(engine: Engine) -> Overview:
     """
     with database_errors(), engine.connect() as connection:
         tasks = connection.execute(_TASKS).mappings().one()
-        oldest = connection.execute(_OLDEST).scalar_one()
+        oldest = _oldest(connection)
         succeeded, failed = connection.execute(_TODAY).one()
         alive, slots, busy = count_slots(connection)
         paused = standing(connection) is not None
@@ -75,5 +75,9 @@ def oldest_waiting_seconds(engine: Engine) -> float | None:
         StoreUnavailable: Ask again.
     """
     with database_errors(), engine.connect() as connection:
-        seconds: float | None = connection.execute(_OLDEST).scalar_one()
-    return seconds
+        return _oldest(connection)
+
+
+def _oldest(connection: Connection) -> float | None:
+    seconds: float | None = connection.execute(_OLDEST).scalar_one()
+    return None if seconds is None else max(seconds, 0.0)  # whoever recorded it may have a clock that is ahead

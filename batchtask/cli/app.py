@@ -6,9 +6,16 @@ import sys
 
 import typer
 
-from batchtask.cli import care, checks, dead, parts, schedules, secrets, tasks, users
+from batchtask.cli import care, checks, dead, operations, parts, schedules, secrets, tasks, users
 from batchtask.cli.exits import Exit
-from batchtask.errors import BatchTaskError, ScheduleNotFound, TaskNotFound, TokenNotFound, UserNotFound
+from batchtask.errors import (
+    BatchTaskError,
+    ScheduleNotFound,
+    TaskNotFound,
+    TokenNotFound,
+    UserNotFound,
+    WorkerNotFound,
+)
 
 app = typer.Typer(
     name="batchtask",
@@ -33,6 +40,9 @@ app.add_typer(schedules.commands, rich_help_panel=TASKS)
 app.command(rich_help_panel=CARE)(checks.migrate)
 app.command(rich_help_panel=CARE)(checks.doctor)
 app.command(rich_help_panel=CARE)(checks.topology)
+app.command(rich_help_panel=CARE)(operations.workers)
+app.command(rich_help_panel=CARE)(operations.pause)
+app.command(rich_help_panel=CARE)(operations.resume)
 app.command(rich_help_panel=CARE)(care.reconcile)
 app.command(rich_help_panel=CARE)(care.prune)
 app.add_typer(dead.commands, rich_help_panel=CARE)
@@ -45,7 +55,7 @@ def run() -> None:
     """Run one command and exit."""
     try:
         app()
-    except (TaskNotFound, ScheduleNotFound, UserNotFound, TokenNotFound) as error:
+    except (TaskNotFound, ScheduleNotFound, UserNotFound, TokenNotFound, WorkerNotFound) as error:
         _complain(error, Exit.NOT_FOUND)
     except BatchTaskError as error:
         _complain(error, Exit.CANNOT_RUN)

@@ -24,6 +24,7 @@ from batchtask.errors import (
     StoreUnavailable,
     TaskNotFound,
     UnknownTask,
+    WorkerNotFound,
     WrongExpectedVersion,
 )
 from batchtask.http.problems import Problem
@@ -39,6 +40,7 @@ _STATUSES: dict[type[BatchTaskError], HTTPStatus] = {
     PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     TaskNotFound: HTTPStatus.NOT_FOUND,
     ScheduleNotFound: HTTPStatus.NOT_FOUND,
+    WorkerNotFound: HTTPStatus.NOT_FOUND,
     ScheduleExists: HTTPStatus.CONFLICT,
     NotReplayable: HTTPStatus.CONFLICT,
     WrongExpectedVersion: HTTPStatus.CONFLICT,

@@ -29,6 +29,7 @@ from batchtask.events import (
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.intentions import Defer, Reject, Replay, Report, RequestCancel
 from batchtask.outcomes import Cause, Lost, Succeeded
+from batchtask.pausing import Pausing
 from batchtask.store import Append, EventStore, first_event
 from batchtask.tables import batchtask, outbox
 from batchtask.tables import event as event_table
@@ -247,6 +248,25 @@ def test_a_queued_task_is_given_time_to_be_claimed(bench: Bench, monkeypatch: py
 
     assert bench.background.run(None) == []
     assert bench.store.state(task_id).phase is Phase.RUNNING
+
+
+def test_during_a_pause_no_message_is_taken_for_lost(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker had it in hand, so the queue was empty, and gave it back when it was told to pause."""
+    task_id = bench.queued()
+    bench.let_time_pass(task_id)
+    monkeypatch.setattr(passes, "WATCH_SECONDS", 60.0)
+    assert bench.background.run(time.monotonic()) == []
+    monkeypatch.setattr(passes, "WATCH_SECONDS", 0.0)
+
+    Pausing(bench.engine).pause("test")
+    try:
+        assert [bench.background.run(time.monotonic()) for _ in range(2)] == [[], []]
+    finally:
+        Pausing(bench.engine).resume()
+
+    assert bench.kinds(task_id) == ["TaskSubmitted"]
+    [repair] = bench.background.run(time.monotonic())
+    assert (repair.task_id, repair.fault) == (task_id, Fault.MESSAGE_GONE)
 
 
 def test_a_task_that_was_queued_after_the_queue_was_empty_is_not_suspected(bench: Bench) -> None:
