@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Select, case, func, select
+from sqlalchemy import ColumnElement, Engine, Select, case, func, or_, select
 
 from batchtask.database import database_errors
 from batchtask.identifiers import TaskId
@@ -69,6 +69,7 @@ class DeadFilter:
     since: datetime | None = None  #: ended at this time or later
     until: datetime | None = None  #: ended before this time
     causes: Sequence[str] | None = None  #: of `CAUSES`
+    keys: Sequence[UUID | int] | None = None  #: ids or numbers of tasks
 
 
 _cause = case((event.c.type == "TaskCancelled", STOPPED), else_=event.c.data["cause"].astext)
@@ -151,6 +152,13 @@ class DeadTasks:
         )
 
 
+def among(keys: Sequence[UUID | int]) -> ColumnElement[bool]:
+    """Tell in SQL whether a row of `crm7.batchtask` is one of those named by id or number."""
+    ids = [key for key in keys if isinstance(key, UUID)]
+    numbers = [key for key in keys if isinstance(key, int)]
+    return or_(batchtask.c.task_id == func.any(ids), batchtask.c.batchtask_id == func.any(numbers))
+
+
 def _conditions(wanted: DeadFilter) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if wanted.name is not None:
@@ -163,4 +171,6 @@ def _conditions(wanted: DeadFilter) -> list[ColumnElement[bool]]:
         conditions.append(batchtask.c.updated < wanted.until)
     if wanted.causes is not None:
         conditions.append(_cause.in_(wanted.causes))
+    if wanted.keys is not None:
+        conditions.append(among(wanted.keys))
     return conditions

@@ -107,6 +107,13 @@ def answer_unexpected(request: AnyRequest, error: Exception) -> Response[Problem
     return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 
 
+def answer_deep_nesting(request: AnyRequest, error: RecursionError) -> Response[ProblemDetails]:
+    """Answer a body whose lists or objects nest so deeply that nobody can read it; else it is a fault of ours."""
+    if "deserializing" not in str(error):
+        return answer_unexpected(request, error)
+    return problem_response(request, HTTPStatus.BAD_REQUEST, "The JSON that was sent nests too deeply.")
+
+
 def _detail(error: HTTPException) -> str:
     match error.extra:
         case [*faults] if faults:
@@ -124,5 +131,6 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Resp
     Problem: answer_problem,
     BatchTaskError: answer_error,
     HTTPException: answer_http_exception,
+    RecursionError: answer_deep_nesting,
     Exception: answer_unexpected,
 }

@@ -5,6 +5,7 @@ The roles know nothing of one another: commands ask by these protocols, and `bat
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 from uuid import UUID
 
@@ -42,6 +43,18 @@ class RowReader(Protocol):
 
     async def submission(self, task_id: TaskId) -> RecordedEvent | None:
         """Return the first event of a task, its `TaskSubmitted`; None before it is recorded."""
+
+
+@runtime_checkable
+class RowWriter(Protocol):
+    """Brings rows up to date with what was recorded. Synchronous; one thread."""
+
+    def project(self, events: Iterable[RecordedEvent]) -> None:
+        """Project events, in any order, any number of times.
+
+        Raises:
+            StoreUnavailable: Nothing was written; a reconciler does it later.
+        """
 
 
 def visible_task(caller: Caller, tasks: TaskReader, key: str) -> TaskView:

@@ -9,6 +9,8 @@ from uuid import UUID
 import msgspec
 
 TaskState = Literal["waiting", "started", "succeeded", "failed", "cancelled"]
+#: Something may follow.
+OPEN_STATES: frozenset[TaskState] = frozenset({"waiting", "started"})
 Cancellation = Literal["can", "warning", "cannot"]
 
 

@@ -13,12 +13,12 @@ from litestar.params import QueryParameter
 from sqlalchemy import Engine
 
 from batchtask.http.callers import Caller
+from batchtask.http.keys import Key
 from batchtask.http.readable import LARGEST_INTEGER, visible_task
 from batchtask.identifiers import TaskId
 from batchtask.store import EventStore
 from projections.attempts import Attempt, attempts_of
 from projections.queries import LoggedLine, Queries
-from projections.rest.tasks import Key
 from projections.task_views import TaskViews
 
 LARGEST_PAGE = 1000

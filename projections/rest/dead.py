@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency, Provide
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from sqlalchemy import Engine
 
 from batchtask.http.callers import Caller
+from batchtask.http.choosing import DeadCause
 from batchtask.http.moments import Moment, require_zones
 from batchtask.http.readable import LARGEST_INTEGER
+from batchtask.http.texts import DefinitionName
 from projections.dead_tasks import DeadFilter, DeadGroup, DeadTask, DeadTasks
 from projections.rest.tasks import LARGEST_PAGE, Limit, Number
 
-DeadCause = Literal["error", "time-limit", "memory", "lost-worker", "rejected", "stopped"]
 Causes = Annotated[
     list[DeadCause] | None, QueryParameter(name="cause", description="With one of these; may be repeated.")
 ]
@@ -38,7 +39,7 @@ class DeadGroups(msgspec.Struct, frozen=True, kw_only=True):
 
 def dead_filter(
     *,
-    name: FromQuery[str | None] = None,
+    name: DefinitionName = None,
     owner: Owner = None,
     since: Moment = None,
     until: Moment = None,

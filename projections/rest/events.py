@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 from batchtask import upcasters
 from batchtask.events import Event, RecordedEvent
 from batchtask.http.callers import Caller
+from batchtask.http.keys import Key
 from batchtask.http.readable import LARGEST_INTEGER, visible_task
 from batchtask.identifiers import TaskId
 from batchtask.store import EventStore
 from projections.names import login_names
-from projections.rest.tasks import Key
 from projections.task_views import TaskViews
 from projections.telling import Names, people, tell
 

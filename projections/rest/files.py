@@ -18,14 +18,14 @@ from sqlalchemy import Engine
 
 from batchtask.events import TaskSucceeded
 from batchtask.http.callers import Caller
+from batchtask.http.keys import Key
 from batchtask.http.negotiation import ANY_MEDIA
 from batchtask.http.problems import Conflict, Gone, NotFound, Unavailable
 from batchtask.http.readable import visible_task
-from batchtask.http.views import TaskView
+from batchtask.http.views import OPEN_STATES, TaskView
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
 from batchtask.store import EventStore
-from projections.rest.tasks import Key
 from projections.result_files import open_result, result_name
 from projections.task_views import TaskViews
 
@@ -59,7 +59,6 @@ class FileReads(Controller):
     @get(
         "/tasks/{key:str}/file",
         opt={ANY_MEDIA: True},
-        media_type="application/octet-stream",
         description="Download the result file of a task that succeeded. 409 while it has not ended, 404 when it made"
         " no file, 410 when the file is no longer there.",
     )
@@ -91,7 +90,7 @@ def _recorded_name(engine: Engine, task: TaskView) -> str:
         Conflict: The task has not ended.
         NotFound: It made no file.
     """
-    if task.state in {"waiting", "started"}:
+    if task.state in OPEN_STATES:
         raise Conflict("the task has not ended yet; its file can be fetched once its state is `succeeded`")
     end = EventStore(engine).page(TaskId(task.id), after=task.version - 1, limit=1)
     if task.file_name and end and isinstance(end[0].body, TaskSucceeded) and end[0].body.file_name:

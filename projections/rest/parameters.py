@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from batchtask.errors import MalformedMessage, TaskNotFound
 from batchtask.http.callers import Caller
+from batchtask.http.keys import Key
 from batchtask.http.problems import Gone
 from batchtask.http.readable import visible_task
 from batchtask.identifiers import TaskId
@@ -18,7 +19,6 @@ from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
 from batchtask.store import EventStore
 from batchtask.task_state import fold
-from projections.rest.tasks import Key
 from projections.task_views import TaskViews
 
 logger = logging.getLogger(__name__)

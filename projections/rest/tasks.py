@@ -6,16 +6,17 @@ from typing import Annotated, Literal
 
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, PathParameter, QueryParameter
+from litestar.params import FromQuery, QueryParameter
 
 from batchtask.http.callers import Caller
+from batchtask.http.keys import Key
 from batchtask.http.readable import LARGEST_INTEGER, visible_task
+from batchtask.http.texts import DefinitionName
 from batchtask.http.views import CallerView, TaskPage, TaskState, TaskView
 from projections.task_views import TaskViews
 
 LARGEST_PAGE = 100
 
-Key = Annotated[str, PathParameter(description="The task's id, or its number.", max_length=36)]
 Limit = Annotated[int, QueryParameter(ge=1, le=LARGEST_PAGE, description="At most so many.")]
 States = Annotated[
     list[TaskState] | None, QueryParameter(name="state", description="In one of these; may be repeated.")
@@ -43,7 +44,7 @@ class TaskReads(Controller):
         caller: NamedDependency[Caller],
         task_views: NamedDependency[TaskViews],
         states: States = None,
-        name: FromQuery[str | None] = None,
+        name: DefinitionName = None,
         owner: FromQuery[Literal["all"] | int | None] = None,
         before: Number = None,
         limit: Limit = 20,
