@@ -96,7 +96,7 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         return answer_unexpected(request, error)
-    return problem_response(request, status, _detail(error), error.headers)
+    return problem_response(request, status, _detail(request, error), error.headers)
 
 
 def answer_unexpected(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
@@ -114,17 +114,23 @@ def answer_deep_nesting(request: AnyRequest, error: RecursionError) -> Response[
     return problem_response(request, HTTPStatus.BAD_REQUEST, "The JSON that was sent nests too deeply.")
 
 
-def _detail(error: HTTPException) -> str:
+def _detail(request: AnyRequest, error: HTTPException) -> str:
     match error.extra:
         case [*faults] if faults:
-            return "; ".join(_fault(fault) for fault in faults if isinstance(fault, dict)) or error.detail
+            return "; ".join(_fault(request, fault) for fault in faults if isinstance(fault, dict)) or error.detail
     return error.detail or HTTPStatus(error.status_code).phrase
 
 
-def _fault(fault: Mapping[str, Any]) -> str:
+def _fault(request: AnyRequest, fault: Mapping[str, Any]) -> str:
     source = getattr(fault.get("source"), "value", fault.get("source"))
-    place = " ".join(str(part) for part in (source, fault.get("key")) if part)
+    place = " ".join(str(part) for part in (source, _sent_name(request, fault.get("key"))) if part)
     return f"{place}: {fault.get('message', '')}" if place else str(fault.get("message", ""))
+
+
+def _sent_name(request: AnyRequest, name: Any) -> Any:
+    """Return a parameter's name as it is sent, by its name in the handler."""
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    return getattr(field and field.kwarg_definition, "name", None) or name
 
 
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]] = {

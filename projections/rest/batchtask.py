@@ -32,7 +32,6 @@ Key = Annotated[
         max_length=36, description="The task's id in digits, or the name of a state, such as Started, or All."
     ),
 ]
-Natural = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_INTEGER)]
 
 
 class ODataSlimResponse(msgspec.Struct, kw_only=True):
@@ -68,9 +67,18 @@ class BatchTaskReads(Controller):
             str | None, QueryParameter(name="$entities", description="batchtask, the only one, or nothing.")
         ] = None,
         top: Annotated[
-            Natural, QueryParameter(name="$top", description=f"Tasks on the page; more than {MOST} are not given.")
+            int,
+            QueryParameter(
+                name="$top",
+                ge=0,
+                le=LARGEST_INTEGER,
+                description=f"Tasks on the page; more than {MOST} are not given.",
+            ),
         ] = USUAL_PAGE,
-        skip: Annotated[Natural, QueryParameter(name="$skip", description="Tasks to leave out before it.")] = 0,
+        skip: Annotated[
+            int,
+            QueryParameter(name="$skip", ge=0, le=LARGEST_INTEGER, description="Tasks to leave out before it."),
+        ] = 0,
         mode: Annotated[Mode, QueryParameter(name="$mode", description="How much is said of each value.")] = "Slim",
         options: Annotated[
             str | None, QueryParameter(name="$options", description="Taken and without effect.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, not_, or_, select, true
+from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, literal, not_, or_, select, true
 
 from batchtask.http.callers import SYSTEM
 from batchtask.tables import batchtask, batchtaskdefinition
@@ -27,7 +27,7 @@ EXPRESSIONS: dict[str, ColumnElement[Any]] = {
     "detailsTable": _number(_row.detailstable),
     "detailsRecord": _number(_row.detailsrecord),
     "isSystemTask": _row.registered_associate_id == SYSTEM,
-    "isInternalTask": false(),
+    "isInternalTask": literal(value=False),
     "lastStarted": started_at,
     "created": _row.registered,
     "startCount": _number(_row.startcount),

@@ -47,7 +47,7 @@ def read_page(
         BadRequest: The filter cannot be read, or takes too long.
     """
     with database_errors(), engine.connect() as connection:
-        connection.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_READ_SECONDS}s'"))
+        connection.execute(text(f"SET LOCAL statement_timeout = {LONGEST_READ_SECONDS * 1000:.0f}"))
         numbers = _numbers(connection, _select(connection, caller, query, zone))
         top = min(query.top, MOST)
         return read_numbered(connection, numbers[:top], zone), len(numbers) > top

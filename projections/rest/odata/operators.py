@@ -33,7 +33,7 @@ def read_comparison(reader: Reader, asked: Asked) -> Condition:
     """Read a column, an operator, and the values it takes."""
     name = reader.column()
     token = reader.take()
-    operators = _OPERATORS[COLUMNS[name]]
+    operators = OPERATORS[COLUMNS[name]]
     operator = operators.get(token.text.lower())
     if operator is None:
         expected = ", ".join(operators) or "nothing: it is shown only"
@@ -150,7 +150,7 @@ def _present(period: str, asked: Asked, *, first: int = 0, last: int = 0) -> Spa
 
 _NUMBERS = _whole_numbers(Reader.number)
 _is_text = _like()
-_OPERATORS: Mapping[Kind, Mapping[str, Operator]] = {
+OPERATORS: Mapping[Kind, Mapping[str, Operator]] = {
     Kind.NUMBER: _NUMBERS,
     Kind.STATE: _whole_numbers(Reader.state),
     Kind.ASSOCIATE: {
