@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +61,11 @@ def people(body: Event) -> list[int]:
     """Return the associate ids that an event mentions."""
     fields = ("owner", "requested_by")
     return [getattr(body, name) for name in fields if name in body.__struct_fields__]
+
+
+def people_of(bodies: Iterable[Event]) -> set[int]:
+    """Return the associate ids that some events mention."""
+    return {person for body in bodies for person in people(body)}
 
 
 def _who(associate_id: int, names: Names) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-import msgspec
 from rich.console import Group, RenderableType
 from rich.markup import escape as escape_markup
 from rich.table import Table
@@ -18,6 +17,7 @@ from batchtask.topology import Topology
 from projections.queries import DeadLetter, LoggedLine, TaskRow
 from projections.rows import State
 from projections.schedules import Schedule
+from projections.telling import Names, tell
 
 #: Mark and colour of each state.
 STATE_STYLES = {
@@ -81,12 +81,12 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
     return Group(table, *(log_line(line) for line in lines))
 
 
-def history(events: Sequence[RecordedEvent]) -> RenderableType:
-    """The events of one task as a table."""
+def history(events: Sequence[RecordedEvent], names: Names) -> RenderableType:
+    """The events of one task as a table, with the login names of those who had a part in it."""
     table = new_table("#", "Time", "Event", "What")
     for event in events:
-        fields = msgspec.to_builtins(event.body)
-        what = "  ".join(f"[dim]{name}[/] {escape(str(value))}" for name, value in fields.items())
+        detail = getattr(event.body, "detail", "")
+        what = escape(tell(event.body, names)) + (f"\n[dim]{escape(detail)}[/]" if detail else "")
         table.add_row(
             str(event.version), clock(event.occurred_at, seconds=True), upcasters.events.name(event.body), what
         )

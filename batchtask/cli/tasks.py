@@ -20,6 +20,7 @@ from batchtask.cli.context import (
     SMALLEST_INTEGER,
     AsJson,
     TaskKey,
+    database,
     find_task_id,
     out,
     print_json,
@@ -34,8 +35,10 @@ from batchtask.errors import SettingsError
 from batchtask.events import RecordedEvent, TaskSubmitted
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
-from projections.queries import TaskFilter
+from projections.names import login_names
+from projections.queries import Queries, TaskFilter
 from projections.rows import State
+from projections.telling import people_of
 
 Owner = Annotated[
     int | None, typer.Option(help="Only tasks of this associate.", min=SMALLEST_INTEGER, max=LARGEST_INTEGER)
@@ -151,8 +154,10 @@ def watch(
 
 def history(task: TaskKey, as_json: AsJson = False) -> None:
     """Show everything that happened to a task."""
-    with queries() as found:
+    with database() as engine:
+        found = Queries(engine)
         events = found.history(find_task_id(found, task))
+        names = login_names(engine, people_of(event.body for event in events))
     if as_json:
         print_json(
             [
@@ -166,7 +171,7 @@ def history(task: TaskKey, as_json: AsJson = False) -> None:
             ]
         )
     else:
-        out.print(render.history(events))
+        out.print(render.history(events, names))
 
 
 def cancel(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -135,12 +136,12 @@ def _missing(choice: Choice, found: Iterable[Chosen], reason: str) -> dict[UUID 
 
 
 async def _cancel(producer: Producer, task_ids: Sequence[TaskId], caller: Caller, wish: CancelMany) -> None:
+    ask = partial(producer.cancel, requested_by=caller.associate_id, reason=wish.reason, force=wish.force)
     for portion in _portions(task_ids):
-        async with asyncio.TaskGroup() as group:
-            for task_id in portion:
-                group.create_task(
-                    producer.cancel(task_id, requested_by=caller.associate_id, reason=wish.reason, force=wish.force)
-                )
+        # All of a portion are awaited before the first error is told, so that nothing goes on behind the answer.
+        for outcome in await asyncio.gather(*map(ask, portion), return_exceptions=True):
+            if outcome is not None:
+                raise outcome
 
 
 def _replay(

@@ -82,6 +82,6 @@ class DeadReads(Controller):
         wanted: NamedDependency[DeadFilter],
         limit: Limit = LARGEST_PAGE,
     ) -> DeadGroups:
-        """Group them by definition, cause and message, with counts, largest first. For administrators."""
+        """Group the newest 20 000 of them by definition, cause and message, largest first. For administrators."""
         caller.require_administrator()
         return DeadGroups(groups=DeadTasks(engine).groups(wanted, limit=limit))

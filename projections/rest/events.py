@@ -20,7 +20,7 @@ from batchtask.identifiers import TaskId
 from batchtask.store import EventStore
 from projections.names import login_names
 from projections.task_views import TaskViews
-from projections.telling import Names, people, tell
+from projections.telling import Names, people_of, tell
 
 LARGEST_PAGE = 1000
 #: Written name of what is left out unless asked for: one a minute for as long as a task runs.
@@ -80,7 +80,7 @@ class EventReads(Controller):
             without=() if heartbeats else (HEARTBEAT,),
         )
         page = found[:limit]
-        names = login_names(engine, {person for event in page for person in people(event.body)})
+        names = login_names(engine, people_of(event.body for event in page))
         return EventPage(
             events=[_view(event, names, caller) for event in page],
             next_after=page[-1].version if len(found) > limit else None,
