@@ -19,8 +19,9 @@ def workers(rows: Sequence[WorkerView], standing: Pause | None) -> RenderableTyp
     table = new_table("Worker", "State", "Runs", "Since", "Last heard of", "Version")
     for row in rows:
         runs = f"{len(row.running)} of {row.slots}"
-        seen_at = clock(row.seen_at, seconds=True).partition(".")[0]
-        table.add_row(escape(row.id), _state(row), runs, clock(row.started_at), seen_at, escape(row.version))
+        table.add_row(
+            escape(row.id), _state(row), runs, clock(row.started_at), clock(row.seen_at), escape(row.version)
+        )
     return Group(table, *said, *(line for row in rows for line in _tasks(row)))
 
 

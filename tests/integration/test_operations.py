@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -269,6 +270,33 @@ def test_a_broker_that_is_away_leaves_numbers_open_and_says_so_in_time(without_b
 
     assert [queue["messages"] for queue in found["queues"]] == [None, None, None]
     assert "speaks AMQP" in found["note"]
+
+
+def test_servers_that_accept_and_say_nothing_are_not_waited_for(database_url: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        place = f"127.0.0.1:{silent.getsockname()[1]}"
+        with running_app(f"amqp://{place}/%2f", database_url, management_url=f"http://{place}") as client:
+            began = time.monotonic()
+            found = get(client, "/queues")
+            took_seconds = time.monotonic() - began
+
+    assert took_seconds < 2
+    assert "The broker does not answer" in found["note"]
+    assert "management API does not answer" in found["note"]
+    assert {queue["unsettled"] for queue in found["queues"]} == {None}
+
+
+def test_the_management_api_tells_what_workers_have_in_hand(
+    amqp_url: str, database_url: str, management_url: str | None
+) -> None:
+    if management_url is None:
+        pytest.skip("this broker has no management API")
+    declare(amqp_url)
+    with running_app(amqp_url, database_url, management_url=management_url) as client:
+        found = get(client, "/queues")
+
+    assert found["note"] == ""
+    assert [queue["unsettled"] for queue in found["queues"]] == [0, 0, 0]
 
 
 def test_queues_tell_how_full_they_are(client: TestClient[Any], engine: Engine, amqp_url: str) -> None:
