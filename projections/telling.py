@@ -141,7 +141,7 @@ def _progress(event: ProgressReported, _: Names) -> str:
 
 def _retry(event: RetryScheduled, _: Names) -> str:
     times = "" if event.failures == 1 else f" for the {_ordinal(event.failures)} time"
-    return f"Tried again at {_at(event.due_at)}, because {_CAUSES[event.cause]}{times}."
+    return f"The next attempt is due at {_at(event.due_at)}, because {_CAUSES[event.cause]}{times}."
 
 
 def _succeeded(event: TaskSucceeded, _: Names) -> str:

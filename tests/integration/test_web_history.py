@@ -104,7 +104,7 @@ def test_events_are_told_in_order_in_plain_words(client: TestClient[Any], engine
         "Submitted by user 7.",
         "Attempt 1 started on host web1.",
         "The attempt failed: No such selection.",
-        "Tried again at 2026-03-01 07:00:00 UTC, because it failed.",
+        "The next attempt is due at 2026-03-01 07:00:00 UTC, because it failed.",
         "Attempt 2 started on host web2.",
         "Kept how far it is.",
         "Succeeded: 240 letters.",

@@ -59,11 +59,11 @@ DUE = datetime(2026, 3, 1, 7, 0, tzinfo=UTC)
         (events.PassCompleted(fence=1, due_at=DUE), "A pass is done, the next is due at 2026-03-01 07:00:00 UTC."),
         (
             events.RetryScheduled(due_at=DUE, cause=Cause.MEMORY, failures=1),
-            "Tried again at 2026-03-01 07:00:00 UTC, because it took too much memory.",
+            "The next attempt is due at 2026-03-01 07:00:00 UTC, because it took too much memory.",
         ),
         (
             events.RetryScheduled(due_at=DUE, cause=Cause.ERROR, failures=12),
-            "Tried again at 2026-03-01 07:00:00 UTC, because it failed for the 12th time.",
+            "The next attempt is due at 2026-03-01 07:00:00 UTC, because it failed for the 12th time.",
         ),
         (
             events.TaskDeferred(due_at=DUE, reason="No worker knows it."),
