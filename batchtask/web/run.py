@@ -113,12 +113,16 @@ def _check_schema(settings: Settings) -> None:
 def _listener(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = error.strerror or str(error)
         raise SettingsError(
             [f"cannot listen on {host} port {port}: {reason}; change BATCHTASK_WEB_HOST or _PORT"]
         ) from error
+    # Connections have it from here: asyncio sets it for none whose listener was made without naming TCP. An answer's
+    # body would wait 40 ms for the other side's acknowledgement of its head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _url(listener: socket.socket) -> str:
