@@ -56,7 +56,9 @@ def fits(password: str, stored: str | None) -> bool:
 def _derive(password: str, salt: bytes, cost: int, block: int, lanes: int) -> bytes:
     # One letter has several spellings in Unicode, and keyboards differ in which they send.
     octets = unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
-    return hashlib.scrypt(octets, salt=salt, n=cost, r=block, p=lanes, maxmem=_MEMORY_BYTES, dklen=_KEY_BYTES)
+    # A digest first, for scrypt takes a text to be the same with NUL at its end: HMAC fills its keys up with it.
+    digest = hashlib.sha256(octets).digest()
+    return hashlib.scrypt(digest, salt=salt, n=cost, r=block, p=lanes, maxmem=_MEMORY_BYTES, dklen=_KEY_BYTES)
 
 
 def _text(octets: bytes) -> str:

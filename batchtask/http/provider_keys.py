@@ -49,7 +49,7 @@ def read_keys(octets: bytes) -> list[ProviderKey]:
 def _read_jwks(octets: bytes) -> list[ProviderKey]:
     try:
         document = msgspec.json.decode(octets, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"it is neither a JWKS nor PEM: {error}") from error
     rows = document.get("keys")
     found = [_read_jwk(row) for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
@@ -61,7 +61,7 @@ def _read_jwk(row: dict[str, Any]) -> ProviderKey | None:
         return None
     try:
         public = jwt.PyJWK(row).key
-    except (jwt.PyJWTError, ValueError, TypeError):
+    except (jwt.PyJWTError, ValueError, TypeError, NotImplementedError):
         return None  # a provider may have kinds of keys that we do not know beside those that we do
     key_id = row.get("kid")
     return _key(public, key_id if isinstance(key_id, str) else None, row.get("alg"))

@@ -8,9 +8,11 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, Table, text
 
 from batchtask.tables_statistics import minute_statistics, statistics_progress
+from batchtask.tables_told import told
+from batchtask.tables_web_users import ended_session, service_token, web_password
 from batchtask.tables_workers import pause, worker
 
-TABLES = (worker, pause, minute_statistics, statistics_progress)
+TABLES = (worker, pause, minute_statistics, statistics_progress, told)
 
 
 def known(tables: tuple[Table, ...]) -> MetaData:
@@ -20,7 +22,7 @@ def known(tables: tuple[Table, ...]) -> MetaData:
     return metadata
 
 
-def test_the_migrated_tables_of_operations_are_those_that_the_code_knows(engine: Engine) -> None:
+def test_the_migrated_tables_are_those_that_the_code_knows(engine: Engine) -> None:
     names = {table.name for table in TABLES}
 
     def is_ours(name: str | None, kind: str, parents: object) -> bool:

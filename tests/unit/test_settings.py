@@ -73,6 +73,22 @@ def test_all_problems_are_told_together() -> None:
         ("CHILD_MEMORY_MB", "-1"),
         ("RECONCILE_SECONDS", "0"),
         ("SUBMIT_SECONDS", "nan"),
+        ("WEB_ORIGINS", "crm.example.com"),
+        ("WEB_ORIGINS", "https://crm.example.com/"),
+        ("WEB_ORIGINS", "https://*.example.com"),
+        ("WEB_ORIGINS", "https://a.example.com,https://b.example.com"),
+        ("WEB_ORIGINS", "null"),
+        ("WEB_PROXIES", "proxy.example.com"),
+        ("WEB_PROXIES", "10.0.0.1/8"),
+        ("WEB_PROXIES", "*"),
+        ("WEB_BASIC", "perhaps"),
+        ("WEB_BASIC", ""),
+        ("SESSION_HOURS", "0"),
+        ("SESSION_HOURS", "nan"),
+        ("SESSION_HOURS", "9000"),
+        ("JWT_ISSUER", "https://login.example.com"),
+        ("JWT_AUDIENCE", "batchtask"),
+        ("JWT_KEYS", "/srv/keys.pem"),
         ("AMQP_URL", "http://broker"),
         ("DATABASE_URL", "mysql://database"),
     ],
@@ -80,6 +96,29 @@ def test_all_problems_are_told_together() -> None:
 def test_a_value_out_of_range_is_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"BATCHTASK_{name}"):
         Settings.read({f"BATCHTASK_{name}": value})
+
+
+@pytest.mark.parametrize(("text", "on"), [("on", True), ("TRUE", True), ("1", True), ("off", False), ("no", False)])
+def test_a_switch_is_on_or_off(text: str, on: bool) -> None:
+    assert Settings.read({"BATCHTASK_WEB_BASIC": text}).web_basic is on
+
+
+def test_origins_proxies_and_a_provider_are_taken_as_they_are_written() -> None:
+    Settings.read(
+        {
+            "BATCHTASK_WEB_ORIGINS": "* https://crm.example.com http://localhost:8080 http://[::1]:8080",
+            "BATCHTASK_WEB_PROXIES": "10.0.0.0/8 192.0.2.7 ::1",
+            "BATCHTASK_JWT_ISSUER": "https://login.example.com/realms/crm",
+            "BATCHTASK_JWT_AUDIENCE": "batchtask",
+        }
+    )
+
+
+def test_an_issuer_that_is_no_url_needs_to_be_told_where_the_keys_are() -> None:
+    named = {"BATCHTASK_JWT_ISSUER": "our-own", "BATCHTASK_JWT_AUDIENCE": "batchtask"}
+    with pytest.raises(SettingsError, match="or BATCHTASK_JWT_KEYS must be set"):
+        Settings.read(named)
+    assert Settings.read(named | {"BATCHTASK_JWT_KEYS": "/srv/keys.pem"}).jwt_issuer == "our-own"
 
 
 def test_a_lease_outlasts_two_heartbeats_whatever_both_are_set_to() -> None:
