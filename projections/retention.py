@@ -20,6 +20,7 @@ from batchtask.identifiers import TaskId
 from batchtask.locks import Lock, advisory_lock
 from batchtask.payloads import PayloadStore
 from batchtask.tables import batchtask, effect, event, log_line, task_number
+from batchtask.tables_told import told
 from projections.rows import ENDED
 
 #: Tasks in one transaction. A guess: few enough that nobody waits for it.
@@ -93,7 +94,7 @@ class Retention:
             pruned.tasks += len(task_ids)
             if not self._dry_run:
                 # The row last: while it is there, the task is found again.
-                for table in (log_line, effect, event, task_number, batchtask):
+                for table in (log_line, effect, told, event, task_number, batchtask):
                     connection.execute(delete(table).where(table.c.task_id.in_(task_ids)))
 
     def _remove_files(self, task_id: TaskId, pruned: Pruned) -> None:

@@ -37,6 +37,7 @@ from producer.rest.operations import OperationCommands
 from producer.rest.replay import TaskReplays
 from producer.rest.schedules import ScheduleCommands
 from producer.rest.submit import TaskSubmits
+from producer.rest.told import TaskTold
 from producer.submission import Preparer
 from projections.carriers import Carriers
 from projections.choosing import TaskChooser
@@ -50,6 +51,7 @@ from projections.rest.dead import DeadReads
 from projections.rest.definitions import DefinitionReads
 from projections.rest.events import EventReads
 from projections.rest.files import FileReads
+from projections.rest.live import LiveUpdates, running_hub
 from projections.rest.operations import OperationReads, watching_queues
 from projections.rest.parameters import ParameterReads
 from projections.rest.schedules import ScheduleReads
@@ -62,7 +64,7 @@ CONNECTIONS = 10
 
 HANDLERS: list[ControllerRouterHandler] = [
     TaskReads, EventReads, AttemptReads, ParameterReads, FileReads, DefinitionReads, DeadReads, ScheduleReads,
-    TaskSubmits, TaskCancels, TaskReplays, BulkCommands, ScheduleCommands,
+    TaskSubmits, TaskCancels, TaskReplays, TaskTold, LiveUpdates, BulkCommands, ScheduleCommands,
     OperationReads, OperationCommands, BatchTaskReads, BatchAgentReads,
 ]  # fmt: skip
 
@@ -97,6 +99,7 @@ def create_app(
         route_handlers=[Router(path="/", route_handlers=HANDLERS), login_handlers(authentication)],
         cors_config=cors_config(settings),
         dependencies={
+            "authentication": _given(authentication),
             "caller": Provide(_caller, sync_to_thread=False),
             "engine": _given(engine),
             "settings": _given(settings),
@@ -116,7 +119,11 @@ def create_app(
         },
         guards=[require_json_accepted, require_caller],
         exception_handlers=EXCEPTION_HANDLERS,
-        lifespan=[watching_queues(settings, engine), _connected(settings, registry, engine)],
+        lifespan=[
+            watching_queues(settings, engine),
+            _connected(settings, registry, engine),
+            running_hub(settings, engine, views),
+        ],
         openapi_config=openapi_config(),
         plugins=[DocumentRefusals()],
         logging_config=None,

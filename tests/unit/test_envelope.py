@@ -195,3 +195,23 @@ def test_no_attribute_raises_anything_but_the_error_of_poison(attribute: str, va
         envelope.decode_command(json.dumps(command_body(**{attribute: value})).encode())
     except MessageError:
         return
+
+
+def test_changes_of_a_batch_are_read_without_the_events_themselves() -> None:
+    batch = [
+        RecordedEvent(TASK, 3, AT, CheckpointSaved(fence=1, data={})),
+        RecordedEvent(TASK, 4, AT, TaskSubmitted(name="n")),
+    ]
+    body = envelope.encode_events(batch, source="test")
+    assert envelope.changes(body) == [(TASK, 3), (TASK, 4)]
+    assert envelope.changes(body.replace(b"CheckpointSaved", b"SomethingOfTomorrow")) == [(TASK, 3), (TASK, 4)]
+
+
+@pytest.mark.parametrize(
+    "damage", [(b'"sequence":3', b'"sequence":-3'), (b',"sequence":3', b""), (str(TASK).encode(), b"me")]
+)
+def test_changes_without_a_place_are_poison(damage: tuple[bytes, bytes]) -> None:
+    body = envelope.encode_events([RecordedEvent(TASK, 3, AT, CheckpointSaved(fence=1, data={}))], source="test")
+    assert damage[0] in body
+    with pytest.raises(MalformedMessage):
+        envelope.changes(body.replace(*damage))
