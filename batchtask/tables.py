@@ -254,7 +254,7 @@ batchtask = Table(
     PrimaryKeyConstraint("batchtask_id", name="batchtask_pkey"),
     UniqueConstraint("task_id", name="batchtask_task_id_key"),
     Index("batchtask_state_idx", "state", "batchtask_id"),
-    Index("batchtask_definition_state_idx", "batchtaskdefinition_id", "state"),
+    Index("batchtask_definition_state_newest_idx", "batchtaskdefinition_id", "state", "batchtask_id"),
     Index("batchtask_owner_newest_idx", "registered_associate_id", "batchtask_id"),
     Index("batchtask_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
     # For how long tasks wait for a worker.

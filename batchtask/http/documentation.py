@@ -50,7 +50,7 @@ def openapi_config() -> OpenAPIConfig:
         description=_DESCRIPTION,
         operation_id_creator=_operation_id,
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        openapi_router=Router(path="/api", route_handlers=[], opt={PUBLIC: True}),
+        openapi_router=Router(path="/api", route_handlers=[], opt={PUBLIC: True}, include_in_schema=False),
         components=Components(security_schemes=_SCHEMES),
         security=[{"basic": []}, {"bearer": []}, {"session": [], "xsrf": []}],
     )

@@ -91,24 +91,23 @@ class BatchTaskReads(Controller):
             QueryParameter(name="$format", description="JSON; it beats the header Accept. XML is answered with 406."),
         ] = None,
         json_safe: Annotated[
-            bool, QueryParameter(name="$jsonSafe", description="`_` for what no identifier has in names.")
+            bool, QueryParameter(name="$jsonSafe", description="Taken and without effect: no column needs it.")
         ] = False,
         output: Annotated[
             Output, QueryParameter(name="$output", description="How Slim shows true and false.")
         ] = "Logical",
-    ) -> Response[ODataSlimResponse]:
+    ) -> ODataSlimResponse:
         """List the tasks that the caller may see, by default the newest first."""
         _require_json(request, media)
         _require_known_entity(entities)
         columns = read_columns(selected)
         query = ListQuery(filter=wanted, order=read_order(order), top=top, skip=skip)
         infos, more = read_page(engine, caller, query, zone)
-        answer = ODataSlimResponse(
+        return ODataSlimResponse(
             metadata=f"{_address(request)}$metadata",
             next_link=_next_link(request, skip + len(infos)) if more and infos else None,
             value=[row_of(info, columns, mode, output) for info in infos],
         )
-        return Response(_safe(answer) if json_safe else answer)
 
     @get("/{key:str}", sync_to_thread=True, operation_id="v1_BatchTask_GetBatchTaskInfo")
     def by_key(
@@ -165,7 +164,3 @@ def _next_link(request: Request[Any, Any, Any], skip: int) -> str:
     kept = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
     pairs = [(name, value) for name, value in kept if name != "$skip"] + [("$skip", str(skip))]
     return f"{_address(request)}?{urlencode(pairs, safe='$')}"
-
-
-def _safe(answer: ODataSlimResponse) -> Any:
-    return {name.replace(".", "_"): value for name, value in msgspec.to_builtins(answer).items()}

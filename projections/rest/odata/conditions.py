@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, literal, not_, or_, select, true
+from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, literal, not_, or_, true
 
 from batchtask.http.callers import SYSTEM
 from batchtask.tables import batchtask, batchtaskdefinition
@@ -42,21 +43,26 @@ EXPRESSIONS: dict[str, ColumnElement[Any]] = {
 }
 
 
-def to_sql(condition: Condition) -> ColumnElement[bool]:
+#: Finds the definitions whose name is like that. They are few, and their ids let the index find the tasks in order.
+NamedLike = Callable[[ColumnElement[bool]], Sequence[int]]
+
+
+def to_sql(condition: Condition, named_like: NamedLike) -> ColumnElement[bool]:
     """Turn a condition into SQL over `crm7.batchtask`; it needs no join."""
     match condition:
         case Every(parts):
-            return and_(true(), *map(to_sql, parts))
+            return and_(true(), *(to_sql(part, named_like) for part in parts))
         case Either(parts):
-            return or_(false(), *map(to_sql, parts))
+            return or_(false(), *(to_sql(part, named_like) for part in parts))
         case Not(part):
-            return not_(to_sql(part))
+            return not_(to_sql(part, named_like))
         case OneOf(column, numbers):
             return EXPRESSIONS[column].in_(numbers)
         case Within(column, first, last):
             return _within(EXPRESSIONS[column], first, last)
         case Like(column="name"):
-            return _name_like(condition)
+            ids = named_like(_like(batchtaskdefinition.c.name, condition))
+            return _row.batchtaskdefinition_id.is_not(None) & _row.batchtaskdefinition_id.in_(ids)
         case Like(column):
             return _like(EXPRESSIONS[column], condition)
         case During(column, start, end):
@@ -79,9 +85,3 @@ def _within(value: ColumnElement[Any], first: int | None, last: int | None) -> C
 def _like(value: ColumnElement[Any], wanted: Like) -> ColumnElement[bool]:
     literal = wanted.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return value.ilike(f"{'%' if wanted.ends else ''}{literal}{'%' if wanted.begins else ''}", escape="\\")
-
-
-def _name_like(wanted: Like) -> ColumnElement[bool]:
-    """Look the name up among the few definitions, so that the index of their ids finds the tasks."""
-    ids = select(batchtaskdefinition.c.batchtaskdefinition_id).where(_like(batchtaskdefinition.c.name, wanted))
-    return _row.batchtaskdefinition_id.is_not(None) & _row.batchtaskdefinition_id.in_(ids)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +17,7 @@ from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo
 from batchtask.http.problems import BadRequest
 from batchtask.tables import batchtask, batchtaskdefinition
-from projections.carriers import MOST, read_numbered
+from projections.carriers import MOST, definition_ids, read_numbered
 from projections.rest.odata.conditions import EXPRESSIONS, to_sql
 from projections.rest.odata.operators import Asked
 from projections.rest.odata.parser import parse_filter
@@ -76,7 +77,7 @@ def _select(connection: Connection, caller: Caller, query: ListQuery, zone: Zone
     now = datetime.now(zone or _zone_of(connection))
     condition = parse_filter(query.filter, Asked(associate_id=caller.associate_id, now=now))
     if condition is not None:
-        found = found.where(to_sql(condition))
+        found = found.where(to_sql(condition, partial(definition_ids, connection)))
     if not caller.administrator:
         found = found.where(batchtask.c.registered_associate_id == caller.associate_id)
     return found.order_by(*_order(query.order)).limit(min(query.top, MOST) + 1).offset(query.skip)
