@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from batchtask.broker.connection import Connection
 from batchtask.broker.depth import Depth, depth_of
-from batchtask.broker.management import NoAnswer, ask_queue
+from batchtask.broker.management import NoAnswer, unsettled_messages
 from batchtask.connecting import NOT_YET, Closed
 from batchtask.errors import BrokerUnavailable
 from batchtask.settings import Settings
@@ -124,20 +124,13 @@ class QueueDesk:
     async def _unsettled(self) -> tuple[dict[str, int], str]:
         if not self._settings.management_url:
             return {}, ""
-        asking = [asyncio.to_thread(self._ask, name) for name in PURPOSES]
+        asked = asyncio.to_thread(unsettled_messages, self._settings.management_url, self._settings.amqp_url)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                numbers = await asyncio.gather(*asking)
+                return await asked, ""
         except (TimeoutError, NoAnswer) as error:
             reason = str(error) or f"not within {ANSWER_SECONDS:g} s"
             return {}, f"The broker's management API does not answer: {reason}."
-        return {name: number for name, number in zip(PURPOSES, numbers, strict=True) if number is not None}, ""
-
-    def _ask(self, name: str) -> int | None:
-        number = ask_queue(self._settings.management_url, self._settings.amqp_url, name).get(
-            "messages_unacknowledged"
-        )
-        return number if isinstance(number, int) else None
 
 
 async def _nothing() -> None:

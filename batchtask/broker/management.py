@@ -18,6 +18,7 @@ from pika import URLParameters
 ANSWER_SECONDS = 3.0
 #: Without this the answer waits for the broker's statistics, which are some seconds old.
 QUICK = "?disable_stats=true&enable_queue_totals=true"
+UNSETTLED = "messages_unacknowledged"
 
 
 class NoAnswer(Exception):
@@ -36,20 +37,39 @@ def ask_queue(management_url: str, amqp_url: str, queue: str, options: str = QUI
     Raises:
         NoAnswer: Nothing is known of it.
     """
-    virtual_host = URLParameters(amqp_url).virtual_host
-    path = f"/api/queues/{quote(virtual_host, safe='')}/{quote(queue, safe='')}"
+    answer = _get(management_url, f"{_queues(amqp_url)}/{quote(queue, safe='')}{options}")
+    return answer if isinstance(answer, dict) else {}
+
+
+def unsettled_messages(management_url: str, amqp_url: str) -> dict[str, int]:
+    """Return for each queue how many messages somebody has in hand. Blocks for up to `ANSWER_SECONDS`.
+
+    Only the list of all queues has totals without statistics; old brokers leave them out, and the queue is missing.
+
+    Raises:
+        NoAnswer: Nothing is known.
+    """
+    answer = _get(management_url, _queues(amqp_url) + QUICK)
+    found = answer if isinstance(answer, list) else []
+    return {one["name"]: one[UNSETTLED] for one in found if isinstance(one.get(UNSETTLED), int)}
+
+
+def _queues(amqp_url: str) -> str:
+    return f"/api/queues/{quote(URLParameters(amqp_url).virtual_host, safe='')}"
+
+
+def _get(management_url: str, path: str) -> Any:
     try:
-        return _get(management_url, path + options)
+        return _ask(management_url, path)
     except (OSError, HTTPException, ValueError) as error:
         raise NoAnswer(str(error)) from error
 
 
-def _get(management_url: str, path: str) -> dict[str, Any]:
+def _ask(management_url: str, path: str) -> Any:
     url = urlsplit(management_url)
     host = url.netloc.rpartition("@")[2]
     request = urllib.request.Request(f"{url.scheme}://{host}{url.path.rstrip('/')}{path}")  # noqa: S310 - as settings check
     login = f"{unquote(url.username or '')}:{unquote(url.password or '')}"
     request.add_header("Authorization", "Basic " + base64.b64encode(login.encode()).decode())
     with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:  # noqa: S310
-        answer = json.load(response)
-    return answer if isinstance(answer, dict) else {}
+        return json.load(response)
