@@ -142,7 +142,7 @@ def test_a_fetch_does_not_hold_up_the_event_loop(provider: Provider) -> None:
 
     async def story() -> list[Any]:
         fetch = asyncio.create_task(asked.source.keys_for("one", "RS256"))
-        while not provider.asked:  # turns only as long as the loop is free
+        while not provider.asked:  # noqa: ASYNC110 - it turns only as long as the loop is free
             await asyncio.sleep(0.01)
         assert not fetch.done()
         provider.answers.set()
