@@ -53,6 +53,7 @@ from projections.rest.events import EventReads
 from projections.rest.files import FileReads
 from projections.rest.live import LiveUpdates, running_hub
 from projections.rest.operations import OperationReads, watching_queues
+from projections.rest.pages import page_handlers
 from projections.rest.parameters import ParameterReads
 from projections.rest.schedules import ScheduleReads
 from projections.rest.tasks import TaskReads
@@ -96,7 +97,7 @@ def create_app(
 
     return Litestar(
         # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
-        route_handlers=[Router(path="/", route_handlers=HANDLERS), login_handlers(authentication)],
+        route_handlers=[Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])],
         cors_config=cors_config(settings),
         dependencies={
             "authentication": _given(authentication),

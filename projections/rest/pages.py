@@ -15,8 +15,10 @@ from typing import Any
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.status_codes import HTTP_200_OK, HTTP_304_NOT_MODIFIED
 
+from batchtask.http.authentication import PUBLIC
 from batchtask.http.negotiation import ANY_MEDIA
 from batchtask.http.problems import NotFound
 
@@ -47,7 +49,7 @@ PAGE_HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "Referrer-Po
 #: A page of another origin may embed the indicator: modules are fetched under the rules of cross-origin requests.
 ASSET_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 
-_OPEN = {ANY_MEDIA: True, "exclude_from_auth": True}
+_OPEN = {ANY_MEDIA: True, PUBLIC: True}
 _READ = [HttpMethod.GET, HttpMethod.HEAD]
 
 
@@ -66,7 +68,7 @@ def page_handlers() -> list[HTTPRouteHandler]:
 
 
 @route("/pages/{name:str}", http_method=_READ, opt=_OPEN, sync_to_thread=False, include_in_schema=False)
-def asset(name: str, request: Request[Any, Any, Any]) -> Response[bytes]:
+def asset(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[bytes]:
     """Send a style sheet or a module.
 
     Raises:
