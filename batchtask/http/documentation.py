@@ -56,8 +56,8 @@ def openapi_config() -> OpenAPIConfig:
     )
 
 
-class DocumentRefusals(ReceiveRoutePlugin):
-    """Documents at every operation how it may refuse, so that no handler has to."""
+class DocumentHandlers(ReceiveRoutePlugin):
+    """Documents every operation by its handler's first sentence, and how it may refuse, so that no handler has to."""
 
     def receive_route(self, route: BaseRoute) -> None:
         """Add what the handlers of a route do not document themselves."""
@@ -65,6 +65,7 @@ class DocumentRefusals(ReceiveRoutePlugin):
             return
         for handler in route.route_handlers:
             if handler.resolve_include_in_schema():
+                handler.description = handler.description or _first_sentence(handler)
                 handler.responses = {**_refusals(handler), **(handler.responses or {})}
 
 
@@ -86,6 +87,11 @@ _SCHEMES: dict[str, Any] = {
         description="Beside the session, for whatever changes something: the value of the cookie `XSRF-TOKEN`.",
     ),
 }
+
+
+def _first_sentence(handler: HTTPRouteHandler) -> str:
+    function = getattr(handler.fn, "func", handler.fn)  # a synchronous one is wrapped by what runs it in a thread
+    return " ".join((function.__doc__ or "").partition("\n\n")[0].split())
 
 
 def _refusals(handler: HTTPRouteHandler) -> dict[int, ResponseSpec]:

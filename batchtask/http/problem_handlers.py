@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from sqlalchemy.exc import DataError
 
 from batchtask.errors import (
     BatchTaskError,
@@ -99,6 +100,13 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
     return problem_response(request, status, _detail(request, error), error.headers)
 
 
+def answer_data_error(request: AnyRequest, error: DataError) -> Response[ProblemDetails]:
+    """Answer a value that the database cannot hold, which no check before it refused; the log tells where."""
+    logger.warning("value refused by the database", exc_info=error, extra={"path": request.url.path})
+    detail = "a value of this request is none that the database can hold: leave out NUL characters and larger numbers"
+    return problem_response(request, HTTPStatus.BAD_REQUEST, detail)
+
+
 def answer_unexpected(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
     """Answer a fault of ours: the traceback goes to the log, its reference to the caller."""
     reference = uuid7().hex[-12:]
@@ -136,6 +144,7 @@ def _sent_name(request: AnyRequest, name: Any) -> Any:
 EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[AnyRequest, Any], Response[Any]]] = {
     Problem: answer_problem,
     BatchTaskError: answer_error,
+    DataError: answer_data_error,
     HTTPException: answer_http_exception,
     RecursionError: answer_deep_nesting,
     Exception: answer_unexpected,

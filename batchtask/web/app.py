@@ -19,7 +19,7 @@ from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
 from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
 from batchtask.http.callers import Caller
-from batchtask.http.documentation import DocumentRefusals, openapi_config
+from batchtask.http.documentation import DocumentHandlers, openapi_config
 from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
@@ -126,7 +126,7 @@ def create_app(
             running_hub(settings, engine, views),
         ],
         openapi_config=openapi_config(),
-        plugins=[DocumentRefusals()],
+        plugins=[DocumentHandlers()],
         logging_config=None,
         debug=False,
     )

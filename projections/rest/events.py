@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Controller, get
 from litestar.di import NamedDependency
-from litestar.params import FromQuery, QueryParameter
+from litestar.params import QueryParameter
 from sqlalchemy import Engine
 
 from batchtask import upcasters
@@ -69,7 +69,7 @@ class EventReads(Controller):
         key: Key,
         after: AfterVersion = None,
         limit: EventLimit = LARGEST_PAGE,
-        heartbeats: FromQuery[bool] = False,
+        heartbeats: Annotated[bool, QueryParameter(description="Signs of life as well, one each minute.")] = False,
     ) -> EventPage:
         """Tell what happened to a task, oldest first. Signs of life are left out, unless with `heartbeats`."""
         task_id = TaskId(visible_task(caller, task_views, key).id)

@@ -10,6 +10,7 @@ from litestar.params import FromQuery, QueryParameter
 
 from batchtask.http.callers import Caller
 from batchtask.http.keys import Key
+from batchtask.http.problems import BadRequest
 from batchtask.http.readable import LARGEST_INTEGER, visible_task
 from batchtask.http.texts import DefinitionName
 from batchtask.http.views import CallerView, TaskPage, TaskState, TaskView
@@ -67,6 +68,7 @@ def owner_asked(caller: Caller, owner: Literal["all"] | int | None) -> int | Non
 
     Raises:
         Forbidden: Others' tasks, and the caller is no administrator.
+        BadRequest: There cannot be such an associate.
     """
     if owner is None:
         return caller.associate_id
@@ -75,4 +77,6 @@ def owner_asked(caller: Caller, owner: Literal["all"] | int | None) -> int | Non
         return None
     if not caller.may_see(owner):
         caller.require_administrator()
+    if not 0 <= owner <= LARGEST_INTEGER:
+        raise BadRequest(f"owner is `all` or an associate id, from 0 to {LARGEST_INTEGER}")
     return owner

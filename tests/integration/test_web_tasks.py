@@ -122,6 +122,7 @@ def test_pages_follow_one_another_without_gap_or_repetition(client: TestClient[A
         ("/api/v2/tasks?limit=0", 400, "query limit: Expected `int` >= 1"),
         ("/api/v2/tasks?state=asleep", 400, "query state: Invalid enum value 'asleep'"),
         ("/api/v2/tasks?owner=kari", 400, None),
+        ("/api/v2/tasks?owner=99999999999999", 403, None),
         ("/api/v2/nothing", 404, "Not Found"),
     ],
 )
