@@ -6,6 +6,7 @@ Time and place of an event (`occurred_at`, `version`) belong to `RecordedEvent`,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -174,6 +175,16 @@ class CancelRefused(Event, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class TaskAmended(Event, frozen=True, kw_only=True):
+    """Somebody changed what users read of the task, at any time, even after its end. Nothing of what it does."""
+
+    requested_by: int  #: associate id; 0 = system
+    description: str | None = None  #: instead of the one before, as the next two; None = unchanged
+    request: str | None = None
+    response: str | None = None
+    manual_cleanup: bool = False  #: of a task that succeeded: whoever owns its result cleans up after it
+
+
 class TaskSucceeded(Event, frozen=True, kw_only=True):
     """The end: the work is done."""
 
@@ -217,12 +228,19 @@ EVENT_TYPES: dict[str, type[Event]] = {
     "CancelRequested": CancelRequested,
     "CancelNoticed": CancelNoticed,
     "CancelRefused": CancelRefused,
+    "TaskAmended": TaskAmended,
     "TaskSucceeded": TaskSucceeded,
     "TaskFailed": TaskFailed,
     "TaskCancelled": TaskCancelled,
 }
 
 TERMINAL_EVENTS = (TaskSucceeded, TaskFailed, TaskCancelled)
+
+
+def has_ended(events: Iterable[Event]) -> bool:
+    """Tell whether the last thing that happened was an end; what users wrote afterwards does not change that."""
+    happened = [event for event in events if not isinstance(event, TaskAmended)]
+    return bool(happened) and isinstance(happened[-1], TERMINAL_EVENTS)
 
 
 class RecordedEvent(msgspec.Struct, frozen=True):

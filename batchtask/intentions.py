@@ -108,7 +108,20 @@ class Replay:
     payload_ref: str | None = None
 
 
-Intention = Claim | RecordOutcome | Report | Expire | Survive | Defer | Release | RequestCancel | Reject | Replay
+@dataclass(frozen=True, kw_only=True)
+class Amend:
+    """Change what users read of the task; allowed at any time."""
+
+    requested_by: int
+    description: str | None = None  #: None = as it is, like the next two
+    request: str | None = None
+    response: str | None = None
+    manual_cleanup: bool = False  #: refused unless the task succeeded
+
+
+Intention = (
+    Claim | RecordOutcome | Report | Expire | Survive | Defer | Release | RequestCancel | Reject | Replay | Amend
+)
 
 
 class Refusal(Exception):
@@ -121,6 +134,10 @@ class AlreadyFinished(Refusal):
 
 class NotDead(Refusal):
     """Only a task that failed or was stopped can begin anew."""
+
+
+class NotSucceeded(Refusal):
+    """Only what a successful task made can be left to somebody to clean up."""
 
 
 class HeldByAnother(Refusal):

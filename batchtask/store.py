@@ -36,9 +36,12 @@ WITH row AS MATERIALIZED (
     INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
     SELECT task_id, version, type, schema_version, occurred_at, data FROM row
     -- A stream never gets a hole, not even when the database was set back to a backup older than the broker's news.
-    WHERE place = 0 AND (follows IS NULL OR EXISTS (
+    WHERE place = 0 AND CASE WHEN follows IS NOT NULL THEN EXISTS (
         SELECT FROM batchtask.event AS previous
-        WHERE previous.task_id = row.task_id AND previous.version = row.follows))
+        WHERE previous.task_id = row.task_id AND previous.version = row.follows)
+    -- A task that has a number and no stream was removed: a late copy of its message must not begin it anew.
+    ELSE NOT EXISTS (SELECT FROM batchtask.task_number AS given WHERE given.task_id = row.task_id)
+        OR EXISTS (SELECT FROM batchtask.event AS begun WHERE begun.task_id = row.task_id AND begun.version = 0) END
     ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
     RETURNING task_id, version
 ), rest AS (
@@ -105,7 +108,8 @@ class EventStore:
 
         Args:
             appends: At most one for each stream.
-            ensure: First events (version 0) to write where they are missing; no conflict when they are there.
+            ensure: First events (version 0) to write where they are missing; no conflict when they are there. Those
+                of tasks that were removed are not written, and then nothing is that follows them.
 
         Returns:
             The streams that were refused because another writer was first; nothing was written to them.

@@ -27,10 +27,11 @@ def version_of_end(task_id: object) -> ScalarSelect[int]:
     Args:
         task_id: A column or a value.
     """
+    end = event.alias("end")  # the query around it may read events, too
     return (
-        select(event.c.version)
-        .where(event.c.task_id == task_id, event.c.type.in_(_ENDS))
-        .order_by(event.c.version.desc())
+        select(end.c.version)
+        .where(end.c.task_id == task_id, end.c.type.in_(_ENDS))
+        .order_by(end.c.version.desc())
         .limit(1)
         .scalar_subquery()
     )

@@ -23,6 +23,7 @@ from batchtask.events import (
     Event,
     PassCompleted,
     RetryScheduled,
+    TaskAmended,
     TaskCancelled,
     TaskDeferred,
     TaskFailed,
@@ -32,6 +33,7 @@ from batchtask.events import (
 )
 from batchtask.intentions import (
     AlreadyFinished,
+    Amend,
     Claim,
     Defer,
     Expire,
@@ -40,6 +42,7 @@ from batchtask.intentions import (
     Intention,
     NotDead,
     NotDue,
+    NotSucceeded,
     RecordOutcome,
     Reject,
     Release,
@@ -102,6 +105,8 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
             return [TaskFailed(cause=intention.cause, message=intention.message)]
         case Replay():
             return _replay(state, intention)
+        case Amend():
+            return _amend(state, intention)
         case _:
             assert_never(intention)
 
@@ -278,6 +283,23 @@ def _replay(state: TaskState, replay: Replay) -> list[Event]:
             due_at=replay.at,
             parameters=replay.parameters,
             payload_ref=replay.payload_ref,
+        )
+    ]
+
+
+def _amend(state: TaskState, amend: Amend) -> list[Event]:
+    if amend.manual_cleanup and state.phase is not Phase.SUCCEEDED:
+        raise NotSucceeded
+    texts = (amend.description, amend.request, amend.response)
+    if all(text is None for text in texts) and amend.manual_cleanup <= state.manual_cleanup:
+        return []
+    return [
+        TaskAmended(
+            requested_by=amend.requested_by,
+            description=amend.description,
+            request=amend.request,
+            response=amend.response,
+            manual_cleanup=amend.manual_cleanup,
         )
     ]
 

@@ -28,7 +28,7 @@ _SCOPE = 2
 _IS_OVER = f"""
 coalesce(
     (SELECT type IN ('TaskSucceeded', 'TaskFailed', 'TaskCancelled') FROM batchtask.event happened
-     WHERE happened.task_id = flag.task_id ORDER BY version DESC LIMIT 1),
+     WHERE happened.task_id = flag.task_id AND type <> 'TaskAmended' ORDER BY version DESC LIMIT 1),
     flag.set_at < clock_timestamp() - interval '{ABANDONED_SECONDS} s'
 )
 """  # noqa: S608 - a constant of ours

@@ -25,6 +25,7 @@ from batchtask.events import (
     PassCompleted,
     RecordedEvent,
     RetryScheduled,
+    TaskAmended,
     TaskCancelled,
     TaskDeferred,
     TaskFailed,
@@ -76,6 +77,7 @@ class TaskState:
     checkpoint: dict[str, Any] | None = None
     cancel_requested_by: int | None = None
     cancel_forced: bool = False
+    manual_cleanup: bool = False  #: it succeeded, and whoever owns its result cleans up after it
 
     def failed(self, cause: Cause) -> int:
         """Attempts that have ended with a cause."""
@@ -163,6 +165,8 @@ def _go_on(state: TaskState, event: Event) -> TaskState:
             return replace(state, checkpoint=data)
         case CancelRequested(requested_by=requested_by, force=force):
             return replace(state, cancel_requested_by=requested_by, cancel_forced=force)
+        case TaskAmended(manual_cleanup=True):
+            return replace(state, manual_cleanup=True)
         case _:
             return state
 

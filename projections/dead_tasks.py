@@ -9,12 +9,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import ColumnElement, Engine, Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, func, or_, select
 
 from batchtask.database import database_errors
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
 from batchtask.tables import batchtask, batchtaskdefinition, event
+from batchtask.tables_told import version_of_end
 from batchtask.task_state import fold
 from projections.attempts import Attempt, attempts_of
 from projections.queries import Queries, TaskRow
@@ -76,6 +77,8 @@ class DeadFilter:
 
 _cause = case((event.c.type == "TaskCancelled", STOPPED), else_=event.c.data["cause"].astext)
 
+_end = version_of_end(batchtask.c.task_id)
+
 _DEAD = (
     select(
         batchtask.c.batchtask_id,
@@ -88,8 +91,8 @@ _DEAD = (
         batchtask.c.response.label("message"),
         batchtask.c.startcount,
     )
-    # A dead task's row reflects its end, which says why.
-    .join_from(batchtask, event, (event.c.task_id == batchtask.c.task_id) & (event.c.version == batchtask.c.version))
+    # The end says why; behind it there may be what users wrote.
+    .join_from(batchtask, event, and_(event.c.task_id == batchtask.c.task_id, event.c.version == _end))
     .join(batchtaskdefinition, isouter=True)
     .where(batchtask.c.state == State.Failed)
 )

@@ -47,11 +47,11 @@ ON CONFLICT (task_id) DO UPDATE SET {_UPDATES} WHERE present.version < EXCLUDED.
 """  # noqa: S608 - names of ours only
 
 
-#: First events that lost a race, compared with what stands in the stream.
+#: First events that lost a race, compared with what stands in the stream; nothing does when the task was removed.
 _DIFFERENT = """
-SELECT event.task_id FROM json_to_recordset(%s::json) AS row (task_id uuid, occurred_at timestamptz, data jsonb)
-JOIN batchtask.event USING (task_id)
-WHERE event.version = 0 AND (event.occurred_at, event.data) IS DISTINCT FROM (row.occurred_at, row.data)
+SELECT row.task_id FROM json_to_recordset(%s::json) AS row (task_id uuid, occurred_at timestamptz, data jsonb)
+LEFT JOIN batchtask.event ON event.task_id = row.task_id AND event.version = 0
+WHERE event.task_id IS NULL OR (event.occurred_at, event.data) IS DISTINCT FROM (row.occurred_at, row.data)
 """
 
 

@@ -20,6 +20,7 @@ from batchtask.events import (
     ProgressReported,
     RecordedEvent,
     RetryScheduled,
+    TaskAmended,
     TaskCancelled,
     TaskDeferred,
     TaskFailed,
@@ -143,6 +144,8 @@ def _apply(row: Row, event: RecordedEvent) -> None:
         case TaskReplayed(due_at=due_at):
             row.response, row.filename = "", None
             _wait(row, due_at, "Begins anew", percent=0)
+        case TaskAmended():
+            _amend(row, event.body)
         case TaskSucceeded() | TaskFailed() | TaskCancelled():
             _end(row, event.body)
 
@@ -157,6 +160,16 @@ def _wait(row: Row, due_at: datetime, text: str, percent: int | None = None) -> 
     row.state = State.New
     row.due_at = due_at
     _tell(row, text, percent)
+
+
+def _amend(row: Row, amended: TaskAmended) -> None:
+    """What somebody writes stands until the task itself says something else: its end overwrites a response."""
+    for name in ("description", "request", "response"):
+        text = getattr(amended, name)
+        if text is not None:
+            setattr(row, name, cut(text))
+    if amended.manual_cleanup:
+        row.state = State.SucceededManualCleanup
 
 
 def _end(row: Row, end: TaskSucceeded | TaskFailed | TaskCancelled) -> None:

@@ -15,6 +15,7 @@ from batchtask.events import (
     RecordedEvent,
 )
 from batchtask.intentions import (
+    Amend,
     Claim,
     Defer,
     Expire,
@@ -107,6 +108,8 @@ def intentions(state: TaskState) -> dict[str, Intention]:
         "reject": Reject(message="no worker knows it"),
         "replay": Replay(requested_by=8, at=at),
         "replay with parameters": Replay(requested_by=8, at=at, parameters={"count": state.version}),
+        "amend": Amend(requested_by=9, description=LONG, response=f"said at {state.version}"),
+        "amend the cleanup": Amend(requested_by=9, request="", manual_cleanup=True),
     }
 
 

@@ -157,7 +157,8 @@ class ClaimDesk:
     ) -> ClaimAnswer | _Proposal:
         """What a stream that has begun means for a claim: an answer, or what has to be appended for one."""
         state = fold(history)
-        assert state is not None
+        if state is None:
+            return Refused("removed", [])  # it had ended, and somebody removed it: this is a copy of its message
         if state.name != request.command.name:
             return Refused("another task", [])  # the first with this id counts, and has a message of its own
         if state.phase is Phase.RUNNING and (state.worker, state.delivery_id) == (self._worker, request.message_id):

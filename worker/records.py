@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from batchtask.errors import LeaseLost
-from batchtask.events import TERMINAL_EVENTS, Event, RecordedEvent
+from batchtask.events import Event, RecordedEvent, has_ended
 from batchtask.identifiers import TaskId
 from batchtask.intentions import RecordOutcome, Refusal, Report, Survive
 from batchtask.store import Append, EventStore
@@ -37,7 +37,7 @@ class Recorded:
     @property
     def finished(self) -> bool:
         """Whether this ended the task."""
-        return bool(self.news) and isinstance(self.news[-1].body, TERMINAL_EVENTS)
+        return has_ended(event.body for event in self.news)
 
 
 @dataclass(frozen=True)

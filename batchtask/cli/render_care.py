@@ -10,11 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 
 from batchtask.cli.render import clock, escape, log_line, new_table, state_mark
+from batchtask.removal import Removed
 from projections.attempts import Attempt
 from projections.dead_tasks import DeadTask, TaskReport
 from projections.passes import Reconciled
 from projections.reconcile import Fault
-from projections.retention import Pruned
 
 #: What each fault is called, and what was done about it.
 FAULTS = {
@@ -75,7 +75,7 @@ def reconciled(found: Reconciled, *, dry_run: bool) -> RenderableType:
     return Group(places, *_remarks(found), *_repairs(found, dry_run=dry_run))
 
 
-def pruned(found: Pruned, *, dry_run: bool) -> str:
+def pruned(found: Removed, *, dry_run: bool) -> str:
     """What is gone, or would be."""
     verb = "Would remove" if dry_run else "Removed"
     megabytes = found.bytes / 1_000_000

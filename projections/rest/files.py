@@ -14,8 +14,9 @@ from urllib.parse import quote, urlsplit
 from litestar import Controller, get
 from litestar.di import NamedDependency
 from litestar.response import Stream
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
+from batchtask.database import database_errors
 from batchtask.events import TaskSucceeded
 from batchtask.http.callers import Caller
 from batchtask.http.keys import Key
@@ -26,6 +27,7 @@ from batchtask.http.views import OPEN_STATES, TaskView
 from batchtask.identifiers import TaskId
 from batchtask.settings import Settings
 from batchtask.store import EventStore
+from batchtask.tables_told import version_of_end
 from projections.result_files import open_result, result_name
 from projections.task_views import TaskViews
 
@@ -92,7 +94,9 @@ def _recorded_name(engine: Engine, task: TaskView) -> str:
     """
     if task.state in OPEN_STATES:
         raise Conflict("the task has not ended yet; its file can be fetched once its state is `succeeded`")
-    end = EventStore(engine).page(TaskId(task.id), after=task.version - 1, limit=1)
+    with database_errors(), engine.connect() as connection:
+        version = connection.execute(select(version_of_end(task.id))).scalar_one_or_none()
+    end = EventStore(engine).page(TaskId(task.id), after=version - 1, limit=1) if version is not None else []
     if task.file_name and end and isinstance(end[0].body, TaskSucceeded) and end[0].body.file_name:
         return end[0].body.file_name
     raise NotFound("this task made no file")

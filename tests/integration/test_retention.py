@@ -19,11 +19,12 @@ from batchtask.intentions import RequestCancel
 from batchtask.locks import Lock, advisory_lock
 from batchtask.outcomes import Succeeded
 from batchtask.payloads import PayloadStore
+from batchtask.removal import Removed
 from batchtask.replaying import NotReplayable, Replays
 from batchtask.store import EventStore, first_event
 from batchtask.tables import batchtask, effect, event, log_line, task_number
 from projections.projector import Projector
-from projections.retention import Pruned, Retention
+from projections.retention import Retention
 from tests.desks import BEGAN, Desks, command, somebody_decides
 
 CUTOFF = BEGAN + timedelta(days=30)
@@ -89,7 +90,7 @@ def test_nothing_is_left_of_a_task_that_finished_long_ago(
         connection.execute(insert(effect), {"task_id": old, "key": "mail", "fence": 1})
     (tmp_path / "files" / str(old)).mkdir(parents=True)
     (tmp_path / "files" / str(old) / "letters.docx").write_bytes(b"x" * 1000)
-    assert retention.prune(CUTOFF) == Pruned(tasks=1, files=1, bytes=1000)
+    assert retention.prune(CUTOFF) == Removed(tasks=1, files=1, bytes=1000)
     assert [rows(store.engine, table, old) for table in TABLES] == [0] * len(TABLES)
     assert list((tmp_path / "files").iterdir()) == []
 
@@ -99,8 +100,8 @@ def test_open_tasks_and_younger_ones_stay(store: EventStore, retention: Retentio
     store.append_many([], ensure=[first_event(waiting)])
     project(store, waiting.id)
     young = finished(store)
-    assert retention.prune(BEGAN) == Pruned()
-    assert retention.prune(CUTOFF) == Pruned(tasks=1)
+    assert retention.prune(BEGAN) == Removed()
+    assert retention.prune(CUTOFF) == Removed(tasks=1)
     assert rows(store.engine, event, waiting.id) == 1
     assert rows(store.engine, batchtask, young) == 0
 
@@ -112,7 +113,7 @@ def test_a_dry_run_counts_and_removes_nothing(
     (tmp_path / "files" / str(task_id)).mkdir(parents=True)
     (tmp_path / "files" / str(task_id) / "report.pdf").write_bytes(b"pdf")
     dry = Retention(engine, tmp_path / "files", payloads, dry_run=True)
-    assert dry.prune(CUTOFF) == dry.prune(CUTOFF) == Pruned(tasks=1, files=1, bytes=3)
+    assert dry.prune(CUTOFF) == dry.prune(CUTOFF) == Removed(tasks=1, files=1, bytes=3)
     assert (tmp_path / "files" / str(task_id) / "report.pdf").exists()
 
 
@@ -120,7 +121,7 @@ def test_a_row_behind_its_stream_is_left_to_the_reconciler(store: EventStore, re
     task_id = stopped(store)
     with store.engine.begin() as connection:
         connection.execute(update(batchtask).values(version=0).where(batchtask.c.task_id == task_id))
-    assert retention.prune(CUTOFF) == Pruned()
+    assert retention.prune(CUTOFF) == Removed()
     assert rows(store.engine, event, task_id) > 0
 
 
@@ -134,7 +135,7 @@ def test_payloads_of_the_task_alone_are_removed(
     assert shared
     finished(store, task_id=wanted.id, payload_ref=own)
     finished(store, payload_ref=shared)
-    assert retention.prune(CUTOFF) == Pruned(tasks=2, payloads=1)
+    assert retention.prune(CUTOFF) == Removed(tasks=2, payloads=1)
     assert [path.name for path in (tmp_path / "payloads").iterdir()] == [Path(shared).name]
 
 
@@ -166,7 +167,7 @@ def test_a_replay_waits_for_the_removal_and_is_then_refused(
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()
-        retention._remove([task_id], Pruned())
+        retention._removal.remove([task_id], Removed())
     thread.join(10)
     assert [type(found).__name__ for found in outcome] == ["TaskNotFound"]
     assert rows(store.engine, event, task_id) == 0
@@ -176,9 +177,9 @@ def test_a_replayed_task_is_not_removed(store: EventStore, retention: Retention,
     task_id = stopped(store)
     history = Replays(store, Registry([]), payloads, lambda: CUTOFF).replay(task_id)
     assert isinstance(history[-1].body, TaskReplayed)
-    assert retention.prune(CUTOFF + timedelta(days=1)) == Pruned()  # its row does not know yet
+    assert retention.prune(CUTOFF + timedelta(days=1)) == Removed()  # its row does not know yet
     project(store, task_id)
-    assert retention.prune(CUTOFF + timedelta(days=1)) == Pruned()
+    assert retention.prune(CUTOFF + timedelta(days=1)) == Removed()
     with pytest.raises(NotReplayable):
         Replays(store, Registry([]), payloads, lambda: CUTOFF).replay(task_id)
 

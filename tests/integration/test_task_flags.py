@@ -12,6 +12,7 @@ from batchtask.database import make_engine
 from batchtask.events import (
     AttemptStarted,
     Event,
+    TaskAmended,
     TaskCancelled,
     TaskFailed,
     TaskReplayed,
@@ -96,6 +97,8 @@ def test_a_flag_is_over_in_the_moment_its_task_ends_and_tidied_up_afterwards(
     engine: Engine, task_id: TaskId, end: Event
 ) -> None:
     happen(engine, task_id, end)
+    assert standing(engine) == []
+    happen(engine, task_id, TaskAmended(requested_by=1, response="Seen."))
     assert standing(engine) == []
     tidy(engine)
     assert rows(engine) == 0

@@ -27,6 +27,7 @@ from batchtask.events import (
     ProgressReported,
     RecordedEvent,
     RetryScheduled,
+    TaskAmended,
     TaskCancelled,
     TaskDeferred,
     TaskFailed,
@@ -155,6 +156,8 @@ MEANINGS: list[tuple[Event, dict[str, Any]]] = [
     (CheckpointSaved(fence=1, data={"done": 2}), RUNS),
     (CancelNoticed(fence=1), RUNS),
     (CancelRefused(requested_by=5), RUNS),
+    (TaskAmended(requested_by=5, response="r" * 255), RUNS | {"response": "r" * 253 + "…"}),
+    (TaskAmended(requested_by=5), RUNS | {"response": ""}),
     (
         TaskSucceeded(fence=1, response="5 letters", file_name="letters.docx"),
         {
@@ -223,6 +226,22 @@ def test_a_replayed_task_forgets_its_answer_but_not_how_often_it_was_started() -
     dead = [*RUNNING, TaskFailed(cause=Cause.ERROR, message="no members")]
     row = row_of(*dead, TaskReplayed(requested_by=5, due_at=LATER))
     assert (row["state"], row["response"], row["startcount"]) == (State.New, "", 1)
+
+
+def test_what_a_user_writes_stands_in_the_row_until_the_task_says_something_else() -> None:
+    amended = TaskAmended(requested_by=5, description="ø" * 255, request="", response="Wait for me")
+    row = row_of(*RUNNING, amended)
+    assert (row["description"], row["request"], row["response"]) == ("ø" * 253 + "…", "", "Wait for me")
+    row = row_of(*RUNNING, amended, TaskSucceeded(fence=1, response="5 letters"))
+    assert (row["description"], row["response"]) == ("ø" * 253 + "…", "5 letters")
+    assert row_of(*RUNNING, TaskSucceeded(fence=1), amended)["response"] == "Wait for me"
+
+
+def test_a_success_that_somebody_cleans_up_after_has_a_state_of_its_own_and_keeps_the_rest() -> None:
+    succeeded = [*RUNNING, TaskSucceeded(fence=1, response="5 letters", file_name="letters.docx")]
+    before, row = row_of(*succeeded), row_of(*succeeded, TaskAmended(requested_by=5, manual_cleanup=True))
+    assert row["state"] == State.SucceededManualCleanup
+    assert {name for name in row if row[name] != before[name]} == {"state", "version", "updated", "updatedcount"}
 
 
 def test_folding_goes_on_from_any_row() -> None:

@@ -32,13 +32,15 @@ from batchtask.events import (
     PassCompleted,
     ProgressReported,
     RetryScheduled,
+    TaskAmended,
     TaskDeferred,
     TaskFailed,
     TaskReplayed,
     TaskSubmitted,
     TaskSucceeded,
+    has_ended,
 )
-from batchtask.intentions import Claim, Expire, Intention, RecordOutcome, Refusal, Release, Replay, Survive
+from batchtask.intentions import Amend, Claim, Expire, Intention, RecordOutcome, Refusal, Release, Replay, Survive
 from batchtask.outcomes import Cause
 from batchtask.task import CANNOT_CANCEL, decide, outcome_events
 from batchtask.task_state import Phase, TaskState, evolve
@@ -53,6 +55,7 @@ REMARKS = (
     | CancelRefused
     | CheckpointSaved
     | AttemptSurvived
+    | TaskAmended
 )
 WAITS = AttemptSnoozed | PassCompleted | RetryScheduled | TaskDeferred | TaskReplayed
 
@@ -69,7 +72,8 @@ histories = st.builds(chosen, firsts, choices)
 @given(histories)
 @settings(max_examples=200)
 def test_a_task_ends_and_nothing_follows_but_a_replay(history: list[Event]) -> None:
-    for event, follower in pairwise(history):
+    happened = [event for event in history if not isinstance(event, TaskAmended)]
+    for event, follower in pairwise(happened):
         assert isinstance(event, TERMINAL_EVENTS) == isinstance(follower, TaskReplayed)
         assert not isinstance(event, TaskSucceeded)
 
@@ -211,11 +215,36 @@ def test_nothing_more_happens_to_a_task_that_has_ended(first: TaskSubmitted, num
     if not state.phase.finished:
         state = state_after([*chosen(first, numbers), TaskFailed(cause=Cause.REJECTED, message="no worker knows it")])
     for intention in intentions(state).values():
-        if isinstance(intention, Release):
+        if isinstance(intention, Amend):
+            assert not intention.manual_cleanup or state.phase is Phase.SUCCEEDED or refuses(state, intention)
+        elif isinstance(intention, Release):
             assert decide(state, intention) == []
         elif not isinstance(intention, Replay) or state.phase is Phase.SUCCEEDED:
             with pytest.raises(Refusal):
                 decide(state, intention)
+
+
+def refuses(state: TaskState, intention: Intention) -> bool:
+    try:
+        decide(state, intention)
+    except Refusal:
+        return True
+    return False
+
+
+@given(firsts, choices)
+@settings(max_examples=100)
+def test_what_users_write_changes_nothing_of_what_a_task_does(first: TaskSubmitted, numbers: list[int]) -> None:
+    for before, intention, after in steps(first, numbers):
+        if isinstance(intention, Amend):
+            assert after == replace(before, version=after.version, manual_cleanup=after.manual_cleanup)
+
+
+@given(histories)
+@settings(max_examples=200)
+def test_a_history_has_ended_when_its_state_has(history: list[Event]) -> None:
+    for length in range(1, len(history) + 1):
+        assert has_ended(history[:length]) == state_after(history[:length]).phase.finished
 
 
 def steps(first: TaskSubmitted, numbers: list[int]) -> Iterator[tuple[TaskState, Intention, TaskState]]:
