@@ -18,6 +18,7 @@ from batchtask.http.carrier import NEVER
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
 from batchtask.tables import batchtask
+from projections.carriers import CarrierFilter, Carriers
 from tests.web_support import KARI, OLA, calling, record, running_app
 
 STARTED = AttemptStarted(attempt=1, fence=1, worker="w", delivery_id="d")
@@ -85,9 +86,9 @@ def ask(client: TestClient[Any], call: str, who: str = "kari", select: str | Non
 def test_a_task_has_the_properties_of_the_original_in_their_order(client: TestClient[Any], engine: Engine) -> None:
     started = (STARTED, ProgressReported(fence=1, percent=40, text="Merging 96 of 240"))
     task = recorded(
-        engine, *started, name="mail-merge", description="Autumn letter",
-        parameters={"selectionId": 88, "output": "pdf"}, database_tag="1234567890", details_table=205, details_record=9001, request="Letters",
-        cancellation=CancellationBehaviour.CancelWithWarning,
+        engine, *started, name="mail-merge", description="Autumn letter", request="Letters",
+        parameters={"selectionId": 88, "output": "pdf"}, database_tag="1234567890", details_table=205,
+        details_record=9001, cancellation=CancellationBehaviour.CancelWithWarning,
     )  # fmt: skip
     seen = get(client, f"/{task}").json()
     assert list(seen) == PROPERTIES
@@ -153,6 +154,11 @@ def test_tasks_of_a_state_are_those_of_users_that_the_caller_may_see(client: Tes
     assert ids(get(client, "/Aquired")) == []
     assert ids(get(client, "/New", "admin")) == [olas, karis]
     assert get(client, "/All").headers["X-Limit"] == "1000"
+
+
+def test_an_answer_holds_the_newest_only(engine: Engine) -> None:
+    tasks = [recorded(engine) for _ in range(3)]
+    assert [info.id for info in Carriers(engine).many(CarrierFilter(limit=2))] == tasks[:0:-1]
 
 
 @pytest.mark.parametrize(
