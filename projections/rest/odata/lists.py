@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, select, true
 from sqlalchemy.exc import OperationalError
 
 from batchtask.database import database_errors
@@ -48,10 +48,18 @@ def read_page(
         BadRequest: The filter cannot be read, or takes too long.
     """
     with database_errors(), engine.connect() as connection:
-        connection.execute(text(f"SET LOCAL statement_timeout = {LONGEST_READ_SECONDS * 1000:.0f}"))
-        numbers = _numbers(connection, _select(connection, caller, query, zone))
+        own_zone = _begin(connection)
+        now = datetime.now(zone or _zone(own_zone))
+        numbers = _numbers(connection, _select(connection, caller, query, now))
         top = min(query.top, MOST)
         return read_numbered(connection, numbers[:top], zone), len(numbers) > top
+
+
+def _begin(connection: Connection) -> str:
+    """Limit how long each statement of the transaction may take, and return the name of the database's zone."""
+    limit = func.set_config("statement_timeout", f"{LONGEST_READ_SECONDS * 1000:.0f}", true())
+    name: str = connection.execute(select(limit, func.current_setting("TimeZone"))).one()[1]
+    return name
 
 
 def _numbers(connection: Connection, query: Select[Any]) -> list[int]:
@@ -66,7 +74,7 @@ def _numbers(connection: Connection, query: Select[Any]) -> list[int]:
         ) from error
 
 
-def _select(connection: Connection, caller: Caller, query: ListQuery, zone: ZoneInfo | None) -> Select[Any]:
+def _select(connection: Connection, caller: Caller, query: ListQuery, now: datetime) -> Select[Any]:
     """Select one number more than the page has, which tells whether another page follows."""
     found = select(batchtask.c.batchtask_id).join_from(
         batchtask,
@@ -74,7 +82,6 @@ def _select(connection: Connection, caller: Caller, query: ListQuery, zone: Zone
         batchtask.c.batchtaskdefinition_id == batchtaskdefinition.c.batchtaskdefinition_id,
         isouter=True,
     )
-    now = datetime.now(zone or _zone_of(connection))
     condition = parse_filter(query.filter, Asked(associate_id=caller.associate_id, now=now))
     if condition is not None:
         found = found.where(to_sql(condition, partial(definition_ids, connection)))
@@ -88,8 +95,7 @@ def _order(columns: Sequence[tuple[str, bool]]) -> list[ColumnElement[Any]]:
     return [*order, batchtask.c.batchtask_id.desc()]
 
 
-def _zone_of(connection: Connection) -> ZoneInfo:
-    name = connection.execute(text("SELECT current_setting('TimeZone')")).scalar_one()
+def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # a zone by its offset, which has no midnight of its own
