@@ -99,10 +99,7 @@ def decide(state: TaskState, intention: Intention) -> list[Event]:
         case RequestCancel():
             return _request_cancel(state, intention)
         case Reject():
-            _require_unfinished(state)
-            if state.phase is Phase.RUNNING:
-                raise HeldByAnother  # some worker could read it: what nobody can read is another message
-            return [TaskFailed(cause=intention.cause, message=intention.message)]
+            return _reject(state, intention)
         case Replay():
             return _replay(state, intention)
         case Amend():
@@ -272,6 +269,13 @@ def _request_cancel(state: TaskState, request: RequestCancel) -> list[Event]:
     if state.phase is Phase.RUNNING:
         return [wish]
     return [wish, TaskCancelled(requested_by=request.requested_by)]
+
+
+def _reject(state: TaskState, reject: Reject) -> list[Event]:
+    _require_unfinished(state)
+    if state.phase is Phase.RUNNING:
+        raise HeldByAnother  # some worker could read it: what nobody can read is another message
+    return [TaskFailed(cause=reject.cause, message=reject.message)]
 
 
 def _replay(state: TaskState, replay: Replay) -> list[Event]:
