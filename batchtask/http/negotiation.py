@@ -7,7 +7,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from batchtask.http.problems import NotAcceptable
+from batchtask.http.problems import NotAcceptable, UnsupportedMedia
 
 #: What the original lists for its answers; all of it is JSON.
 JSON_TYPES = frozenset({
@@ -36,6 +36,17 @@ def require_json(accept: str) -> None:
     """
     if not accepts_json(accept):
         raise NotAcceptable(f"this API answers in JSON only: send `Accept: application/json`, not {accept[:100]!r}")
+
+
+def require_json_sent(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Refuse a body in the other formats that the original takes. A guard.
+
+    Raises:
+        UnsupportedMedia: It is XML or a form.
+    """
+    name, _quality = _range(connection.headers.get("content-type", ""))
+    if connection.headers.get("content-length") != "0" and (name.endswith("xml") or "form" in name):
+        raise UnsupportedMedia(f"this API takes JSON only: send `Content-Type: application/json`, not {name[:100]!r}")
 
 
 def accepts_json(accept: str) -> bool:

@@ -57,6 +57,12 @@ class Gone(Problem):
     status = HTTPStatus.GONE
 
 
+class UnsupportedMedia(Problem):
+    """The body is in a format that is not read."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
 class Unprocessable(Problem):
     """It can be read, and cannot be done."""
 

@@ -15,6 +15,7 @@ from batchtask.http.callers import Caller
 from batchtask.http.problems import BadRequest
 from batchtask.http.views import TaskView
 from batchtask.identifiers import TaskId
+from batchtask.task_state import TaskState
 
 #: What the numbers of tasks and associates are in the database.
 LARGEST_INTEGER = 2**31 - 1
@@ -31,6 +32,18 @@ class TaskReader(Protocol):
 
         Raises:
             TaskNotFound: No row of it; right after a submission it may still be on its way.
+        """
+
+
+@runtime_checkable
+class StateReader(Protocol):
+    """Reads what the streams say, without waiting for any row. Synchronous and thread-safe."""
+
+    def state(self, task_id: TaskId) -> TaskState:
+        """Return the state of a task.
+
+        Raises:
+            TaskNotFound: It has no events.
         """
 
 

@@ -14,6 +14,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import Engine
 
+from batchtask.amending import Amendments
 from batchtask.clock import DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
@@ -27,17 +28,23 @@ from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
 from batchtask.http.time_zones import zone_asked
 from batchtask.pausing import Pausing
 from batchtask.payloads import PayloadStore
+from batchtask.removal import Removal
 from batchtask.replaying import Replays
 from batchtask.settings import Settings
 from batchtask.store import EventStore
 from producer.aio import Producer
+from producer.rest.batch_agent import BatchAgentCommands
+from producer.rest.batchtask import BatchTaskCommands
 from producer.rest.bulk import BulkCommands
 from producer.rest.cancel import TaskCancels
+from producer.rest.crm_agents import CrmAgents
+from producer.rest.deleting import TaskDeletes
 from producer.rest.operations import OperationCommands
 from producer.rest.replay import TaskReplays
 from producer.rest.schedules import ScheduleCommands
 from producer.rest.submit import TaskSubmits
 from producer.rest.told import TaskTold
+from producer.rest.udef_agent import UserDefinedFieldAgent
 from producer.submission import Preparer
 from projections.carriers import Carriers
 from projections.choosing import TaskChooser
@@ -66,7 +73,8 @@ CONNECTIONS = 10
 HANDLERS: list[ControllerRouterHandler] = [
     TaskReads, EventReads, AttemptReads, ParameterReads, FileReads, DefinitionReads, DeadReads, ScheduleReads,
     TaskSubmits, TaskCancels, TaskReplays, TaskTold, LiveUpdates, BulkCommands, ScheduleCommands,
-    OperationReads, OperationCommands, BatchTaskReads, BatchAgentReads,
+    OperationReads, OperationCommands, TaskDeletes, BatchTaskReads, BatchTaskCommands, BatchAgentReads,
+    BatchAgentCommands, CrmAgents, UserDefinedFieldAgent,
 ]  # fmt: skip
 
 Connection = ASGIConnection[BaseRouteHandler, Any, Any, Any]
@@ -110,6 +118,9 @@ def create_app(
             "chooser": _given(TaskChooser(engine)),
             "preparer": _given(Preparer(registry, PayloadStore(settings.payload_url))),
             "replays": Provide(lambda: _replays(engine, registry, settings), sync_to_thread=True),
+            "amendments": Provide(lambda: Amendments(EventStore(engine), _clock(engine).now), sync_to_thread=True),
+            "removal": _given(Removal(engine, settings.files_dir, PayloadStore(settings.payload_url))),
+            "task_states": _given(EventStore(engine)),
             "row_writer": Provide(lambda: Projector(engine), sync_to_thread=False),
             "rows": _given(Rows(views, EventStore(engine), settings.submit_seconds)),
             "schedules": _given(Schedules(engine)),
@@ -150,9 +161,13 @@ def _given(value: object) -> Provide:
 
 
 def _replays(engine: Engine, registry: Registry, settings: Settings) -> Replays:
+    return Replays(EventStore(engine), registry, PayloadStore(settings.payload_url), _clock(engine).now)
+
+
+def _clock(engine: Engine) -> DatabaseClock:
     clock = DatabaseClock(engine)
     clock.sync()
-    return Replays(EventStore(engine), registry, PayloadStore(settings.payload_url), clock.now)
+    return clock
 
 
 def _caller(request: Request[Any, Any, Any]) -> Caller:

@@ -6,25 +6,19 @@ System tasks belong to nobody and are for administrators: to everybody else thes
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar import Controller, Response, post
 from litestar.di import NamedDependency, Provide
-from litestar.params import JSONBody, QueryParameter
+from litestar.params import JSONBody
 
 from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo, Int32, read_select, read_state, select_properties
+from batchtask.http.keys import Select
 from projections.carriers import MOST, CarrierFilter, Carriers
 from projections.rest.batchtask import LIMIT_HEADER, visible_info
 
-Select = Annotated[
-    str | None,
-    QueryParameter(
-        name="$select", description="Properties, with commas, in any letter case; all others are answered as null."
-    ),
-]
 Infos = Response[list[BatchTaskInfo]]
 
 
