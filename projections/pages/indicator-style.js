@@ -19,13 +19,13 @@ sheet.replaceSync(`
 * { box-sizing: border-box; margin: 0; }
 .box { display: inline-block; position: relative; font: inherit; }
 .button {
-  display: inline-flex; align-items: center; gap: 0.4em; max-width: 16em; min-height: 24px; padding: 0.2em 0.5em;
+  display: inline-flex; align-items: baseline; gap: 0.4em; max-width: 16em; min-height: 24px; padding: 0.2em 0.5em;
   border: 0; border-radius: var(--_radius); background: none; color: inherit; font: inherit; cursor: pointer;
 }
 .button:hover, .button[aria-expanded="true"] { background: color-mix(in srgb, currentColor 10%, transparent); }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
 .label { overflow: hidden; white-space: nowrap; text-overflow: ellipsis; font-variant-numeric: tabular-nums; }
-.wheels { flex: none; fill: var(--batch-wheels, var(--_accent)); overflow: visible; }
+.wheels { flex: none; align-self: center; fill: var(--batch-wheels, var(--_accent)); overflow: visible; }
 .wheel { transform-box: fill-box; transform-origin: center; animation: turn 4.8s linear infinite; }
 .small { animation-duration: 3.6s; animation-direction: reverse; }
 @keyframes turn { to { transform: rotate(1turn); } }

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from litestar.connection import ASGIConnection
 from sqlalchemy import Engine, text
 
 from batchtask.database import make_engine
 from batchtask.events import AttemptStarted, ProgressReported, TaskReplayed, TaskSucceeded
+from batchtask.http.callers import Caller
+from batchtask.http.problems import NotAuthenticated
 from batchtask.identifiers import TaskId
+from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
 from batchtask.web.app import create_app
 from projections.live import hub
+from projections.rest import live
+from projections.retention import Retention
 from tests.live_support import listening, served
 from tests.polling import eventually
 from tests.system import System, running_system
@@ -136,7 +144,8 @@ def test_whoever_comes_back_hears_what_changed_meanwhile(url: str, engine: Engin
     assert told(url, ends_and_is_told).json() == {"first": True}
 
     with listening(url, "kari", last_id=cursor) as after:
-        assert {task["id"]: task["told"] for task in after.beginning} == {str(ends): False, str(ends_and_is_told): True}
+        told_of = {task["id"]: task["told"] for task in after.beginning}
+        assert told_of == {str(ends): False, str(ends_and_is_told): True}
     with listening(url, "kari") as new:
         assert [task["id"] for task in new.beginning] == [str(ends)]
 
@@ -172,6 +181,50 @@ def test_a_user_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest.Mo
         eventually(place_is_free)
 
 
+def test_while_nothing_changes_the_connection_is_kept_alive(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    with listening(url, "kari") as kari:
+        eventually(lambda: kari.comments >= 3)
+        assert not kari.ended
+
+
+def test_a_stream_ends_after_a_while_so_that_clients_bring_fresh_credentials(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(live, "LONGEST_SECONDS", 0.5)
+    with listening(url, "kari") as kari:
+        eventually(lambda: kari.ended)
+
+
+@pytest.mark.parametrize("loss", ["session", "rights"])
+def test_a_stream_ends_with_the_session_and_with_the_rights_it_was_opened_with(
+    amqp_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch, loss: str
+) -> None:
+    monkeypatch.setattr(live, "KEEP_ALIVE_SECONDS", 0.05)
+    monkeypatch.setattr(live, "CHECK_SECONDS", 0.1)
+    lost: list[str] = []
+
+    async def authenticate(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
+        if "session" in lost:
+            raise NotAuthenticated("log in again")
+        return Caller(associate_id=ADMIN, name="admin", administrator="rights" not in lost)
+
+    app = create_app(Settings(amqp_url=amqp_url, database_url=database_url), authenticate=authenticate)
+    with served(app) as url, listening(url, "admin", query="?owner=all") as admin:
+        eventually(lambda: admin.comments >= 5)
+        assert not admin.ended
+        lost.append(loss)
+        eventually(lambda: admin.ended)
+
+
+def test_streams_end_when_the_process_is_told_to_stop(amqp_url: str, database_url: str) -> None:
+    app = create_app(Settings(amqp_url=amqp_url, database_url=database_url), authenticate=by_header)
+    with served(app) as url, listening(url, "kari") as kari:
+        app.state.closing.set()
+        eventually(lambda: kari.ended, seconds=3)
+
+
 def test_an_end_is_told_once_and_again_when_the_task_begins_anew(url: str, engine: Engine) -> None:
     task_id = record(engine, STARTED, DONE)
     assert told(url, task_id, "admin").json() == {"first": False}
@@ -195,8 +248,6 @@ def test_whose_end_it_is_not_cannot_have_it_told(url: str, engine: Engine) -> No
 
 
 def test_of_many_who_ask_at_once_one_is_told(url: str, engine: Engine) -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     task_id = record(engine, STARTED, DONE)
     with ThreadPoolExecutor(8) as pool:
         firsts = list(pool.map(lambda _: told(url, task_id).json()["first"], range(24)))
@@ -204,9 +255,6 @@ def test_of_many_who_ask_at_once_one_is_told(url: str, engine: Engine) -> None:
 
 
 def test_removing_a_task_removes_that_it_was_told(url: str, engine: Engine, tmp_path: Path) -> None:
-    from batchtask.payloads import PayloadStore
-    from projections.retention import Retention
-
     task_id = record(engine, STARTED, DONE)
     told(url, task_id)
     Retention(engine, tmp_path, PayloadStore("")).prune(datetime.now(UTC) + timedelta(hours=1))
