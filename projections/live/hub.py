@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
@@ -20,9 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from batchtask.clock import DatabaseClock
 from batchtask.errors import BatchTaskError
 from batchtask.http.bounded import BoundedDict
-from batchtask.http.problems import TooManyRequests, Unavailable
 from batchtask.identifiers import TaskId
 from projections.live.ear import Ear
+from projections.live.listeners import Listeners
 from projections.live.mailbox import Letter, Mailbox
 from projections.live.reads import LiveReads, Place
 from projections.task_views import TaskViews
@@ -49,40 +49,12 @@ MOST_OWNERS = 20_000
 LAG = timedelta(seconds=5)
 #: Rows are stamped before they are written, and not by this process: a stream goes on from so long before its cursor.
 OVERLAP = timedelta(seconds=60)
-STREAMS_PER_USER = 20
-STREAMS_PER_PROCESS = 2000
 
 
 @dataclass
 class _Pending:
     version: int  # that the row shall have
     until: float  # by the loop's clock
-
-
-@dataclass
-class _Listeners:
-    """Mailboxes by what they hear of."""
-
-    mailboxes: dict[int | None, set[Mailbox]] = field(default_factory=dict)
-
-    def add(self, mailbox: Mailbox) -> None:
-        self.mailboxes.setdefault(mailbox.audience, set()).add(mailbox)
-
-    def remove(self, mailbox: Mailbox) -> None:
-        same = self.mailboxes.get(mailbox.audience, set())
-        same.discard(mailbox)
-        if not same:
-            self.mailboxes.pop(mailbox.audience, None)
-
-    def of(self, owner: int) -> Iterator[Mailbox]:
-        yield from self.mailboxes.get(owner, ())
-        yield from self.mailboxes.get(None, ())
-
-    def hear_of(self, owner: int) -> bool:
-        return owner in self.mailboxes or None in self.mailboxes
-
-    def all(self) -> list[Mailbox]:
-        return [mailbox for same in self.mailboxes.values() for mailbox in same]
 
 
 class Hub:
@@ -98,8 +70,7 @@ class Hub:
         self._reads = LiveReads(engine, views)
         self._clock = DatabaseClock(engine)
         self._ear = Ear(amqp_url, self.note, self._missed)
-        self._listeners = _Listeners()
-        self._streams: dict[int, int] = {}  # by associate id of the caller
+        self._listeners = Listeners()
         self._pending: dict[TaskId, _Pending] = {}
         self._owners: BoundedDict[TaskId, int] = BoundedDict(MOST_OWNERS)
         self._wake = asyncio.Event()
@@ -115,36 +86,16 @@ class Hub:
             audience: An associate id, or None for everybody's tasks.
             caller: Associate id of whoever listens.
         """
-        mailbox = Mailbox(audience)
-        self._listeners.add(mailbox)
-        self._streams[caller] = self._streams.get(caller, 0) + 1
-        self._wake.set()
-        try:
-            yield mailbox
-        finally:
-            self._listeners.remove(mailbox)
-            self._streams[caller] -= 1
-            if not self._streams[caller]:
-                del self._streams[caller]
-            self._empty_since = asyncio.get_running_loop().time()
+        with self._listeners.joined(audience, caller) as mailbox:
+            self._wake.set()
+            try:
+                yield mailbox
+            finally:
+                self._empty_since = asyncio.get_running_loop().time()
 
     def require_room(self, caller: int) -> None:
-        """Hold that a caller may open one more stream.
-
-        Raises:
-            TooManyRequests: The caller has as many as anybody may.
-            Unavailable: The process has.
-        """
-        if self._streams.get(caller, 0) >= STREAMS_PER_USER:
-            raise TooManyRequests(
-                f"you have {STREAMS_PER_USER} live streams open, as many as one user may: close some pages",
-                {"Retry-After": "60"},
-            )
-        if sum(self._streams.values()) >= STREAMS_PER_PROCESS:
-            raise Unavailable(
-                "this server has as many live streams as it can serve: ask for tasks now and then instead",
-                {"Retry-After": "60"},
-            )
+        """Hold that a caller may open one more stream; errors as of `Listeners.require_room`."""
+        self._listeners.require_room(caller)
 
     async def begin(self, mailbox: Mailbox, cursor: str) -> str:
         """Put what a stream begins with into its mailbox, and return the cursor to go on from.
@@ -204,10 +155,10 @@ class Hub:
     def _is_deserted(self) -> bool:
         """Tell whether nobody has listened for long enough."""
         waited = asyncio.get_running_loop().time() - self._empty_since
-        return not self._listeners.mailboxes and (waited > LINGER_SECONDS or not self._empty_since)
+        return not self._listeners.audiences and (waited > LINGER_SECONDS or not self._empty_since)
 
     async def _listener_comes(self) -> None:
-        while not self._listeners.mailboxes:
+        while not self._listeners.audiences:
             self._wake.clear()
             await self._wake.wait()
 
@@ -245,7 +196,7 @@ class Hub:
 
     async def _rescan(self) -> None:
         self._rescan_at = asyncio.get_running_loop().time() + RESCAN_SECONDS
-        audiences = set(self._listeners.mailboxes)
+        audiences = self._listeners.audiences
         known = {task_id for mailbox in self._listeners.all() for task_id in mailbox.open_tasks()}
         found = await asyncio.to_thread(self._look, audiences, known)
         for task_id, version, owner, updated in found:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Route, expect
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from batchtask.database import make_engine
 from batchtask.events import AttemptStarted, Event, ProgressReported, TaskFailed, TaskSucceeded
@@ -19,6 +19,7 @@ from batchtask.outcomes import Cause
 from batchtask.settings import Settings
 from batchtask.web.app import create_app
 from projections.live import hub
+from tests.access_support import PASSWORD, add_people
 from tests.embedding import chromium, embedded, heard, other_origin, token_of
 from tests.live_support import served
 from tests.polling import eventually
@@ -266,6 +267,50 @@ def test_an_end_is_not_lost_while_the_connection_is_cut(page: Page, embedding: E
         another = embedding.record(STARTED)
         eventually(lambda: heard(page, "started"))
         assert [event["id"] for event in heard(page)] == [str(task_id), str(another)]
+
+
+def test_a_page_that_nobody_looks_at_gives_its_connection_back_and_catches_up_later(
+    page: Page, embedding: Embedding
+) -> None:
+    task_id = embedding.record(STARTED)
+    page.clock.install()
+    indicator = opened(page, embedding)
+    expect(button(indicator)).to_be_visible()
+    page.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.isHidden ?? false })")
+    turn = "(hidden) => { window.isHidden = hidden; document.dispatchEvent(new Event('visibilitychange')); }"
+    with page.expect_event("requestfailed"):
+        page.evaluate(turn, True)
+        page.clock.run_for(11_000)
+    embedding.append(task_id, DONE, after=1)
+    page.clock.run_for(120_000)
+    assert heard(page) == []
+    page.evaluate(turn, False)
+    eventually(lambda: page.clock.run_for(500) or heard(page, "finished"))
+
+
+@pytest.mark.parametrize("place", ["own origin", "origin of the same site"])
+def test_whoever_is_logged_in_needs_no_token(page: Page, amqp_url: str, database_url: str, place: str) -> None:
+    add_people(database_url)
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        bob = connection.execute(text("SELECT associate_id FROM crm7.associate WHERE name = 'bob'")).scalar_one()
+    crm: dict[str, str] = {}
+    with other_origin(crm=crm) as origin:
+        app = create_app(Settings(amqp_url=amqp_url, database_url=database_url, web_origins=origin))
+        with served(app) as served_at:
+            server = served_at.replace("127.0.0.1", "localhost")
+            crm |= embedded(server, "")
+            record(engine, STARTED, DONE, owner=bob)
+            login = page.request.post(f"{server}/login", form={"name": "bob", "password": PASSWORD})
+            assert login.ok
+            if place == "own origin":
+                page.goto(f"{server}/login")
+                page.evaluate("import('/pages/indicator.js')")
+                page.evaluate("document.body.append(document.createElement('batch-task-indicator'))")
+            else:
+                page.goto(f"{origin}/crm")
+            expect(page.locator("batch-task-indicator .toast")).to_contain_text("Sleep – Done")
+    engine.dispose()
 
 
 @pytest.mark.parametrize("trouble", ["kept back", "refused"])

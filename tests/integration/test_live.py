@@ -22,7 +22,7 @@ from batchtask.identifiers import TaskId
 from batchtask.payloads import PayloadStore
 from batchtask.settings import Settings
 from batchtask.web.app import create_app
-from projections.live import hub
+from projections.live import hub, listeners
 from projections.rest import live
 from projections.retention import Retention
 from tests.live_support import listening, served
@@ -166,7 +166,7 @@ def test_what_no_message_told_of_is_found_by_the_rescan(url: str, engine: Engine
 
 
 def test_a_user_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "STREAMS_PER_USER", 2)
+    monkeypatch.setattr(listeners, "STREAMS_PER_USER", 2)
     with listening(url, "kari"), listening(url, "ola"):
         with listening(url, "kari"):
             refused = httpx.get(f"{url}/api/v2/live", headers=calling("kari"))
@@ -179,6 +179,21 @@ def test_a_user_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest.Mo
                 return response.status_code == 200
 
         eventually(place_is_free)
+
+
+def test_a_process_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listeners, "STREAMS_PER_PROCESS", 1)
+    with listening(url, "kari"):
+        refused = httpx.get(f"{url}/api/v2/live", headers=calling("ola"))
+        assert refused.status_code == 503
+        assert "ask for tasks now and then" in refused.json()["detail"]
+
+
+def test_proxies_are_told_to_pass_events_on_at_once_and_to_keep_none(url: str) -> None:
+    with httpx.stream("GET", f"{url}/api/v2/live", headers=calling("kari")) as response:
+        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["x-accel-buffering"] == "no"
+        assert next(response.iter_lines()) == "retry: 2000"
 
 
 def test_while_nothing_changes_the_connection_is_kept_alive(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
