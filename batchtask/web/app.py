@@ -105,7 +105,9 @@ def create_app(
 
     return Litestar(
         # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
-        route_handlers=[Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])],
+        route_handlers=[
+            Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])
+        ],
         cors_config=cors_config(settings),
         dependencies={
             "authentication": _given(authentication),

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from litestar import Controller, MediaType, post
+from litestar import Controller, MediaType, Response, post
 from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
@@ -122,10 +122,14 @@ class CrmAgents(Controller):
         "regeneration": Provide(provide_regeneration, sync_to_thread=False),
     }
 
-    @post("/Report/GenerateReport", status_code=HTTP_200_OK, media_type=MediaType.JSON)
-    async def generate_report(self, creation: NamedDependency[Creation], data: JSONBody[ReportArguments]) -> str:
+    @post("/Report/GenerateReport", status_code=HTTP_200_OK)
+    async def generate_report(
+        self, creation: NamedDependency[Creation], data: JSONBody[ReportArguments]
+    ) -> Response[str]:
         """Start printing a report, with the caller's rights, and answer the task's id as text."""
-        return str((await creation.submit("report", report_parameters(data))).number)
+        task = await creation.submit("report", report_parameters(data))
+        # A text is sent as it is: for a JSON string the quotes must be in it.
+        return Response(f'"{task.number}"', media_type=MediaType.JSON)
 
     @post("/EMail/RefreshFolder", status_code=HTTP_200_OK)
     async def refresh_folder(self, creation: NamedDependency[Creation], data: JSONBody[FolderArguments]) -> int:

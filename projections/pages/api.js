@@ -45,13 +45,11 @@ export async function logout() {
 
 /** Show the login page, which leads back here. */
 export function toLogin() {
-  const root = new URL(here(""));
-  const next = location.href.slice(root.href.length);
-  location.assign(`${here("login")}?next=${encodeURIComponent(next)}`);
+  location.assign(`${here("login")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 
 /** Address below `api/v2/`, with a query. */
-export function address(path, query = {}) {
+function address(path, query = {}) {
   const url = new URL(here(`api/v2/${path}`));
   for (const [name, value] of Object.entries(query)) {
     for (const one of [value].flat()) {

@@ -27,6 +27,21 @@ export function replace(element, ...children) {
   return element;
 }
 
+const shown = new WeakMap();
+
+/**
+ * Put other children into an element only when what they are made of has changed, so that focus and selection stay.
+ * @param {Element} element
+ * @param {unknown} key compared as JSON with that of the last time
+ * @param {() => unknown} make the children
+ */
+export function patch(element, key, make) {
+  const now = JSON.stringify(key);
+  if (shown.get(element) === now) return;
+  shown.set(element, now);
+  replace(element, make());
+}
+
 /** Set text only when it is another one: screen readers and selections notice every change. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;

@@ -1,7 +1,7 @@
 /* What every page of ours is built with; import from here. */
 
 export { api, here, logout, Problem } from "./api.js";
-export { h, icon, replace, setText } from "./dom.js";
+export { h, icon, patch, replace, setText } from "./dom.js";
 export { live } from "./live.js";
 export { ask, notice, toast } from "./talk.js";
 export { absolute, ago, clock, elapsed, seconds, sinceThen, until } from "./time.js";

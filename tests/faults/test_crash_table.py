@@ -106,6 +106,8 @@ CASES = [
     Case("relay.committed", "projections", transactional),
 ]
 
+#: Points with a test of their own: below, and of the web process in tests/acceptance/test_compatible_api.py.
+ELSEWHERE = ["scheduler.ticked", "dead-letters.kept", "amend.recorded"]
 EFFECT_POINTS = ["effect.intended", "effect.performed", "effect.remembered"]
 
 
@@ -184,7 +186,7 @@ def test_every_signal_point_stands_in_the_table() -> None:
     page = (ROOT / "docs" / "crashes.md").read_text()
     described = set(re.findall(r"^\| `([\w.-]+)` \|", page, re.MULTILINE))
 
-    assert {case.point for case in CASES} | {*EFFECT_POINTS, "scheduler.ticked", "dead-letters.kept"} == in_code
+    assert {case.point for case in CASES} | {*EFFECT_POINTS, *ELSEWHERE} == in_code
     assert described == in_code
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import Engine, MetaData, Table, text
 
 from batchtask.tables_statistics import minute_statistics, statistics_progress
 from batchtask.tables_told import told
-from batchtask.tables_web_users import ended_session, service_token, web_password
 from batchtask.tables_workers import pause, worker
 
 TABLES = (worker, pause, minute_statistics, statistics_progress, told)
