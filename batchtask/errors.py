@@ -11,7 +11,7 @@
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
     │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
-    │                  ScheduleNotFound · WorkerNotFound
+    │                  ScheduleNotFound · WorkerNotFound · UserNotFound · TokenNotFound
     ├─ SecretUnreadable                                                     (enter the password anew)
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
 
