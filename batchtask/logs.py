@@ -24,3 +24,4 @@ def configure(level: str) -> None:
     handler.setFormatter(FieldFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler])
     logging.getLogger("pika").setLevel(logging.CRITICAL)  # what matters of it reaches us as errors of our own
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # we say ourselves when we serve and when we stop

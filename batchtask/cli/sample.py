@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from batchtask.crm7 import associate
 from batchtask.database import database_errors
+from batchtask.local.files import write_private
 
 #: Users of the sample CRM, the administrator first.
 ADMINISTRATOR, USER = "IH", "MK"
@@ -40,7 +41,8 @@ def sample_logins(engine: Engine, folder: Path, environ: Mapping[str, str]) -> l
         return []
     file = folder / _FILE
     if _is_empty(engine):
-        _write(file, [_login(ADMINISTRATOR, "an administrator"), _login(USER, "a user")])
+        logins = [_login(ADMINISTRATOR, "an administrator"), _login(USER, "a user")]
+        write_private(file, msgspec.json.encode(logins).decode())
         _load(engine, archive=folder / "archive")
     if not file.exists():
         return []
@@ -56,11 +58,6 @@ def _is_empty(engine: Engine) -> bool:
 
 def _login(name: str, what: str) -> Login:
     return Login(name, secrets.token_urlsafe(9), what)
-
-
-def _write(file: Path, logins: list[Login]) -> None:
-    file.touch(mode=0o600)
-    file.write_bytes(msgspec.json.encode(logins))
 
 
 def _load(engine: Engine, archive: Path) -> None:

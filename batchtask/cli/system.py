@@ -15,6 +15,7 @@ from pathlib import Path
 
 from batchtask.errors import BatchTaskError
 from batchtask.local import provide
+from batchtask.local.files import secret
 from batchtask.settings import Settings
 
 OnLine = Callable[[str, str], None]
@@ -149,6 +150,7 @@ def running_system(
             "BATCHTASK_FILES_DIR": environ.get("BATCHTASK_FILES_DIR", str(folder / "files")),
             "BATCHTASK_ARCHIVE_DIR": environ.get("BATCHTASK_ARCHIVE_DIR", str(folder / "archive")),
             "BATCHTASK_PAYLOAD_URL": environ.get("BATCHTASK_PAYLOAD_URL", str(folder / "payloads")),
+            "BATCHTASK_SECRET_KEYS": environ.get("BATCHTASK_SECRET_KEYS") or secret(folder / "secret-key", _new_key),
         }
         if web and services.management_url:
             exports.setdefault("BATCHTASK_MANAGEMENT_URL", services.management_url)
@@ -165,6 +167,12 @@ def running_system(
         for part in parts:
             part.wait_ready()
         yield System(tuple(parts), exports, Settings.read(everything))
+
+
+def _new_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
 
 
 def _free_port() -> int:

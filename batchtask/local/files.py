@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -14,10 +15,10 @@ def private_directory(path: Path, mode: int = 0o700) -> Path:
     return path
 
 
-def secret(path: Path) -> str:
+def secret(path: Path, make: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
     """Return the secret kept in a file, made up on first use."""
     if not path.exists():
-        write_private(path, secrets.token_hex(16))
+        write_private(path, make())
     return path.read_text()
 
 
