@@ -2,6 +2,7 @@
 
 import { api, here, logout } from "./api.js";
 import { h, icon, replace } from "./dom.js";
+import "./indicator.js";
 
 const THEMES = { "": "System", light: "Light", dark: "Dark" };
 
@@ -25,6 +26,7 @@ function bar(active, me) {
       link("", "My tasks", active === "tasks"),
       me?.administrator && link("operations", "Operations", active === "operations")),
     h("div", { class: "end" },
+      me && h("batch-task-indicator"),
       me && h("span", { class: "who" }, me.name),
       themeButton(),
       me && h("button", { type: "button", class: "plain icon", title: "Log out", "aria-label": "Log out", onclick: logout }, icon("leave"))));

@@ -1,0 +1,105 @@
+"""`make screenshots`: pictures of every page and state, from the real application in a real Chromium.
+
+All go to `var/screenshots`, those of the README also to `docs/screenshots`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser
+
+from batchtask.database import make_engine
+from batchtask.http.web_users import set_password
+from batchtask.local import provide
+from batchtask.migrations import upgrade
+from projections.queries import Queries
+from tests.access_support import PASSWORD, add_people
+from tests.browser import chromium, log_in, visitor
+from tests.crm_support import add_user, crm_rows
+from tests.page_tasks import busy_morning, record_story
+from tests.screenshots.shots import ADMINISTRATOR, NEWCOMER, SHOTS, USER, Shot
+from tests.system import ROOT, running_system
+
+FOLDER = ROOT / "var" / "screenshots"
+README = ROOT / "docs" / "screenshots"
+
+Numbers = Mapping[str, int]  #: of tasks, by what they are called
+Sessions = Mapping[str | None, Any]  #: what a browser keeps of each user's login
+
+
+def main(wanted: list[str]) -> int:
+    """Take all pictures, or those whose names are given."""
+    shots = [shot for shot in SHOTS if not wanted or shot.name in wanted]
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    README.mkdir(exist_ok=True)
+    with _application() as (url, numbers), chromium(FOLDER / "chromium") as browser:
+        sessions: dict[str | None, Any] = {None: None}
+        sessions |= {user: _session(browser, url, user) for user in {shot.user for shot in shots} if user}
+        for shot in shots:
+            for theme in shot.themes:
+                print(_take(browser, url, shot, theme, numbers, sessions).relative_to(ROOT))  # noqa: T201
+    return 0
+
+
+@contextmanager
+def _application() -> Iterator[tuple[str, Numbers]]:
+    """Run a web process on a database with a busy morning in it."""
+    with provide(FOLDER / "servers", os.environ, announce=print, durable=False, management=True) as services:
+        upgrade(services.database_url)
+        numbers = _fill(services.database_url)
+        with running_system(services.amqp_url, services.database_url, FOLDER / "servers") as system:
+            web = system.web(management_url=services.management_url or "")
+            web.wait_ready()
+            yield web.url, numbers
+            system.close()
+
+
+def _fill(database_url: str) -> Numbers:
+    add_people(database_url)
+    with crm_rows(database_url) as add:
+        add_user(add, NEWCOMER)
+    engine = make_engine(database_url)
+    set_password(engine, NEWCOMER, PASSWORD)
+    with engine.connect() as connection:
+        query = "SELECT associate_id FROM crm7.associate WHERE name = %(name)s"
+        owner = connection.exec_driver_sql(query, {"name": USER}).scalar_one()
+    now = datetime.now(UTC)
+    ids = record_story(engine, owner, busy_morning(now), now)
+    rows = Queries(engine).by_ids(list(ids.values()))
+    engine.dispose()
+    return {row.description: row.batchtask_id for row in rows}
+
+
+def _session(browser: Browser, url: str, user: str) -> Any:
+    with visitor(browser, url) as page:
+        log_in(page, user, PASSWORD)
+        return page.context.storage_state()
+
+
+def _take(browser: Browser, url: str, shot: Shot, theme: str, numbers: Numbers, sessions: Sessions) -> Path:
+    """Take one picture; the page stands still in it."""
+    path = re.sub(r"\{(.*?)\}", lambda found: str(numbers[found[1]]), shot.path)
+    target = FOLDER / f"{shot.name}-{theme}.png"
+    look = {"color_scheme": theme, "viewport": shot.screen, "reduced_motion": "reduce", "device_scale_factor": 1}
+    with visitor(browser, url, storage_state=sessions[shot.user], **look) as page:
+        page.goto(path or "./")
+        shot.prepare(page)
+        page.evaluate("document.fonts.ready")
+        page.screenshot(path=target, full_page=shot.whole, animations="disabled")
+    if shot.readme and theme == shot.themes[0]:
+        shutil.copy(target, README / f"{shot.name}.png")
+    return target
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

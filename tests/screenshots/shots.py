@@ -1,0 +1,82 @@
+"""Every picture that is taken: which page, as whom, on which screen, and what is done before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import DESKTOP, PHONE
+
+ADMINISTRATOR, USER, NEWCOMER = "Ann", "bob", "eve"
+
+Prepare = Callable[[Page], None]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture; its name is the file's."""
+
+    name: str
+    path: str  #: below the application; `{…}` is the number of the task that is called so
+    user: str | None = USER  #: None = nobody is logged in
+    prepare: Prepare = lambda page: None
+    themes: tuple[str, ...] = ("light", "dark")
+    screen: dict[str, int] = field(default_factory=lambda: DESKTOP)
+    whole: bool = True  #: the whole page, not only what the screen shows
+    readme: bool = False  #: stands in the README, in its first theme
+
+
+def shown(text: str) -> Prepare:
+    """Wait until a text can be seen."""
+    return lambda page: expect(page.get_by_text(text).first).to_be_visible()
+
+
+def stopping(page: Page) -> None:
+    page.get_by_role("button", name="Stop Autumn letter, 240 recipients").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def explained(page: Page) -> None:
+    page.get_by_text("Why did it fail?").first.click()
+    expect(page.get_by_text("What you can do:").first).to_be_visible()
+
+
+def mistyped(page: Page) -> None:
+    page.get_by_label("User name").fill("bob")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def unfolded(page: Page) -> None:
+    page.locator("batch-task-indicator").get_by_role("button").hover()
+    expect(page.locator("batch-task-indicator").get_by_role("list")).to_be_visible()
+
+
+def offline(page: Page) -> None:
+    shown("Autumn letter, 240 recipients")(page)
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.get_by_text("Offline")).to_be_visible(timeout=60_000)
+
+
+SHOTS = [
+    Shot("login", "login", user=None),
+    Shot("login-refused", "login", user=None, prepare=mistyped, themes=("light",)),
+    Shot("tasks", "", prepare=shown("Autumn letter, 240 recipients"), readme=True),
+    Shot("tasks-phone", "", prepare=shown("Autumn letter, 240 recipients"), screen=PHONE),
+    Shot("tasks-why", "", prepare=explained, themes=("light",)),
+    Shot("tasks-stop", "", prepare=stopping, whole=False),
+    Shot("tasks-indicator", "", prepare=unfolded, whole=False),
+    Shot("tasks-empty", "", user=NEWCOMER, prepare=shown("No tasks yet")),
+    Shot("task-running", "tasks/{Autumn letter, 240 recipients}", prepare=shown("103 of 240 letters")),
+    Shot("task-failed", "tasks/{Dunning letters for November}", prepare=shown("What you can do:")),
+    Shot("task-failed-phone", "tasks/{Dunning letters for November}", prepare=shown("What you can do:"),
+         screen=PHONE, themes=("light",)),
+    Shot("task-done", "tasks/{Spring letters to 250 companies}", prepare=shown("238 letters were merged")),
+    Shot("task-administrator", "tasks/{Dunning letters for November}", user=ADMINISTRATOR,
+         prepare=shown("What you can do:"), themes=("light",)),
+    Shot("task-unknown", "tasks/999999", prepare=shown("No such task"), themes=("light",)),
+]  # fmt: skip
