@@ -33,7 +33,7 @@ function row(attempt) {
 
 function outcome(attempt) {
   const word = attempt.outcome ? attempt.outcome.replaceAll("-", " ") : "running";
-  const details = h("details", { class: "detail" }, h("summary", {}, "Traceback"), h("pre", { tabindex: 0 }, attempt.detail));
+  const details = h("details", { class: "detail" }, h("summary", {}, "Details"), h("pre", { tabindex: 0 }, attempt.detail));
   return [
     h("span", { class: `badge ${TONES[attempt.outcome] ?? (attempt.outcome ? "" : "accent")}` }, word),
     attempt.message && h("p", {}, attempt.message),

@@ -79,18 +79,19 @@ async function explain(task, answer) {
   answer.append(h("div", { class: "skeleton" }));
   try {
     const { events } = await api(`tasks/${task.id}/events`);
-    answer.replaceChildren(...explanation(events));
+    answer.replaceChildren(...explanation(task, events));
   } catch (problem) {
     answer.replaceChildren(h("p", {}, problem.message));
   }
 }
 
-/** Paragraphs about the last failure among a task's events. */
-export function explanation(events) {
+/** Paragraphs about the last failure among a task's events; its sentence is the task's response, perhaps cut off there. */
+export function explanation(task, events) {
   const end = events.findLast((event) => event.type === "TaskFailed");
   const cause = CAUSES[end?.data.cause] ?? CAUSES.error;
+  const whole = end?.data.message ?? "";
   return [
-    end?.data.message && h("p", {}, h("strong", {}, "What happened: "), end.data.message),
+    whole !== task.response && h("p", {}, whole),
     h("p", {}, cause.means),
     h("p", {}, h("strong", {}, "What you can do: "), cause.help),
   ].filter(Boolean);

@@ -5,6 +5,7 @@ import { cancelButton } from "./cancel.js";
 import { absolute, api, badge, clock, frame, h, here, icon, live, notice, patch, progressBar, replace, setText, sinceThen, until } from "./kit.js";
 import { Log } from "./log.js";
 import { parametersSection } from "./parameters.js";
+import { removeButton } from "./remove.js";
 import { replayButton } from "./replay.js";
 import { downloadLink, explanation } from "./task-item.js";
 import { ending, isOpen, spokenEnd, waitsFor } from "./task-words.js";
@@ -12,8 +13,6 @@ import { Timeline } from "./timeline.js";
 
 const key = location.pathname.split("/").pop();
 const main = document.querySelector("main");
-
-await start();
 
 async function start() {
   try {
@@ -85,6 +84,7 @@ class Page {
       isOpen(task) && cancelButton(task),
       !isOpen(task) && task.file_name && downloadLink(task),
       this.me.administrator && ["failed", "cancelled"].includes(task.state) && replayButton(task),
+      !isOpen(task) && removeButton(task),
     ];
     return [
       h("div", {}, h("h1", {}, task.title), h("div", { class: "meta" }, badge(task.state), h("span", {}, `No. ${task.number}`), times(task))),
@@ -112,7 +112,7 @@ class Page {
 
   #explain(events) {
     this.#now.querySelector(".why")?.remove();
-    this.#now.append(h("div", { class: "why stack" }, ...explanation(events)));
+    this.#now.append(h("div", { class: "why stack" }, ...explanation(this.task, events)));
   }
 
   #say(status, since) {
@@ -151,3 +151,5 @@ function facts(task, me) {
   };
   return Object.entries(rows).filter(([, value]) => value).map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]);
 }
+
+await start(); // behind the class, which is not there before

@@ -71,7 +71,7 @@ SHOTS = [
     Shot("tasks-stop", "", prepare=stopping, whole=False),
     Shot("tasks-indicator", "", prepare=unfolded, whole=False),
     Shot("tasks-empty", "", user=NEWCOMER, prepare=shown("No tasks yet")),
-    Shot("task-running", "tasks/{Autumn letter, 240 recipients}", prepare=shown("103 of 240 letters")),
+    Shot("task-running", "tasks/{Autumn letter, 240 recipients}", prepare=shown("Submitted by bob")),
     Shot("task-failed", "tasks/{Dunning letters for November}", prepare=shown("What you can do:")),
     Shot("task-failed-phone", "tasks/{Dunning letters for November}", prepare=shown("What you can do:"),
          screen=PHONE, themes=("light",)),
