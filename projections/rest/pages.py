@@ -28,6 +28,7 @@ PAGES = {
     "/": "tasks.html",
     "/login": "login.html",
     "/tasks/{number:str}": "task.html",
+    "/operations": "operations.html",
 }
 TYPES = {
     ".html": "text/html; charset=utf-8",
