@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a story is read line by line
 """Somebody's tasks in every state, recorded as workers would have done: for tests and screenshots of the pages."""
 
 from __future__ import annotations

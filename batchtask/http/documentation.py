@@ -34,12 +34,15 @@ _REFUSALS = {
     HTTPStatus.NOT_ACCEPTABLE: "`Accept` names no type that this is answered in.",
     HTTPStatus.CONFLICT: "It does not fit to how things are by now.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than any that is taken.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The `Idempotency-Key` was used for something else.",
     HTTPStatus.TOO_MANY_REQUESTS: "There were too many failed logins; `Retry-After` says when to try again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The broker or the database is away; `Retry-After` says when to try again.",
 }
 _CHANGES = {HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE}
 #: Answered by none that only reads.
-_NEVER_IN_CONFLICT = {HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
+_NEVER_IN_CONFLICT = {
+    HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY,
+}  # fmt: skip
 
 
 def openapi_config() -> OpenAPIConfig:

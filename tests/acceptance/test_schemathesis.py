@@ -1,6 +1,6 @@
 """What the OpenAPI document promises, tried by schemathesis: whatever is sent, the answer is one that it names.
 
-Against a real process that nothing works behind: tasks that are submitted stay waiting. Some examples for each
+Against a real process that no worker stands behind: tasks that are submitted stay waiting. Some examples for each
 operation here; `SCHEMATHESIS_EXAMPLES=300` makes a long run of it, by hand.
 """
 
@@ -66,6 +66,7 @@ def web(databases: Any, virtual_hosts: Any, tmp_path_factory: pytest.TempPathFac
         token = issue_token(system.engine, "Ann", "schemathesis")[1]
         for events in ((), STARTED, (*STARTED, TaskFailed(cause=Cause.ERROR, message="It broke."))):
             record(system.engine, *events, owner=1)
+        system.projections().wait_ready()  # the compatible API answers when the row is there
         part = system.web(submit_seconds=2)
         part.wait_ready()
         yield Web(part.url, {"Authorization": f"Bearer {token}"})

@@ -191,13 +191,13 @@ def test_a_submission_says_whether_the_task_may_be_cancelled(producer: Submitter
 
 @pytest.mark.parametrize(
     "fields",
-    [{"start_at": datetime.now(UTC) + timedelta(hours=1)}, {"delay_seconds": 3600}],
+    [lambda: {"start_at": datetime.now(UTC) + timedelta(hours=1)}, lambda: {"delay_seconds": 3600}],
     ids=["start", "delay"],
 )
 def test_a_task_for_later_reaches_the_projections_only(
-    fields: dict[str, Any], producer: Submitter, amqp_url: str
+    fields: Callable[[], dict[str, Any]], producer: Submitter, amqp_url: str
 ) -> None:
-    task_id = producer.submit("noop", **fields)
+    task_id = producer.submit("noop", **fields())
 
     [command] = commands_in(amqp_url, PROJECTIONS_QUEUE.name)
     assert isinstance(command, SubmitTask)

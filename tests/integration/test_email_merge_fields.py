@@ -67,7 +67,7 @@ def test_a_field_that_moves_while_mails_go_out_ends_the_mailing_before_anybody_g
     publish_at_first_mail(mails, udefs, desk.database_url, tmp_path)
     with pytest.raises(TaskFailure, match=r"\{cs05\} in the text would print something else") as failure:
         desk.send("You are {cs05}")
-    assert "start a merge for those who got no mail yet" in str(failure.value)
+    assert "start a merge for those who got none yet" in str(failure.value)
     assert bodies(mails) == ["You are Gold"]
     assert desk.states() == {"anna": SENT, "bo": READY, "carl": READY}
     [mailing] = rows(desk.database_url, "SELECT status FROM crm7.s_shipment")

@@ -25,15 +25,15 @@ from projections.queries import Queries
 from tests.access_support import PASSWORD, add_people
 from tests.browser import chromium, log_in, visitor
 from tests.crm_support import add_user, crm_rows
+from tests.page_operations import add_schedules, add_statistics, add_workers
 from tests.page_tasks import busy_morning, record_story
-from tests.screenshots.shots import ADMINISTRATOR, NEWCOMER, SHOTS, USER, Shot
+from tests.screenshots.shots import NEWCOMER, SHOTS, USER, Shot
 from tests.system import ROOT, running_system
 
 FOLDER = ROOT / "var" / "screenshots"
 README = ROOT / "docs" / "screenshots"
 
 Numbers = Mapping[str, int]  #: of tasks, by what they are called
-Sessions = Mapping[str | None, Any]  #: what a browser keeps of each user's login
 
 
 def main(wanted: list[str]) -> int:
@@ -43,11 +43,10 @@ def main(wanted: list[str]) -> int:
     FOLDER.mkdir(parents=True)
     README.mkdir(exist_ok=True)
     with _application() as (url, numbers), chromium(FOLDER / "chromium") as browser:
-        sessions: dict[str | None, Any] = {None: None}
-        sessions |= {user: _session(browser, url, user) for user in {shot.user for shot in shots} if user}
+        studio = Studio(browser, url, numbers)
         for shot in shots:
             for theme in shot.themes:
-                print(_take(browser, url, shot, theme, numbers, sessions).relative_to(ROOT))  # noqa: T201
+                print(studio.take(shot, theme).relative_to(ROOT))  # noqa: T201
     return 0
 
 
@@ -75,30 +74,50 @@ def _fill(database_url: str) -> Numbers:
         owner = connection.exec_driver_sql(query, {"name": USER}).scalar_one()
     now = datetime.now(UTC)
     ids = record_story(engine, owner, busy_morning(now), now)
+    add_workers(engine, now)
+    add_statistics(engine, now)
+    add_schedules(engine)
     rows = Queries(engine).by_ids(list(ids.values()))
     engine.dispose()
     return {row.description: row.batchtask_id for row in rows}
 
 
-def _session(browser: Browser, url: str, user: str) -> Any:
-    with visitor(browser, url) as page:
-        log_in(page, user, PASSWORD)
-        return page.context.storage_state()
+class Studio:
+    """Takes pictures, as one user or the other; each logs in once.
 
+    Args:
+        browser: Takes them.
+        url: Of the application.
+        numbers: Of its tasks.
+    """
 
-def _take(browser: Browser, url: str, shot: Shot, theme: str, numbers: Numbers, sessions: Sessions) -> Path:
-    """Take one picture; the page stands still in it."""
-    path = re.sub(r"\{(.*?)\}", lambda found: str(numbers[found[1]]), shot.path)
-    target = FOLDER / f"{shot.name}-{theme}.png"
-    look = {"color_scheme": theme, "viewport": shot.screen, "reduced_motion": "reduce", "device_scale_factor": 1}
-    with visitor(browser, url, storage_state=sessions[shot.user], **look) as page:
-        page.goto(path or "./")
-        shot.prepare(page)
-        page.evaluate("document.fonts.ready")
-        page.screenshot(path=target, full_page=shot.whole, animations="disabled")
-    if shot.readme and theme == shot.themes[0]:
-        shutil.copy(target, README / f"{shot.name}.png")
-    return target
+    def __init__(self, browser: Browser, url: str, numbers: Numbers) -> None:
+        self._browser = browser
+        self._url = url
+        self._numbers = numbers
+        self._sessions: dict[str | None, Any] = {None: None}
+
+    def take(self, shot: Shot, theme: str) -> Path:
+        """Take one picture; the page stands still in it."""
+        path = re.sub(r"\{(.*?)\}", lambda found: str(self._numbers[found[1]]), shot.path)
+        target = FOLDER / f"{shot.name}-{theme}.png"
+        look = {"color_scheme": theme, "viewport": shot.screen, "reduced_motion": "reduce"}
+        with visitor(self._browser, self._url, storage_state=self._session(shot.user), **look) as page:
+            page.goto(path or "./")
+            shot.prepare(page)
+            page.evaluate("document.fonts.ready")
+            page.screenshot(path=target, full_page=shot.whole, animations="disabled")
+        if shot.readme and theme == shot.themes[0]:
+            shutil.copy(target, README / f"{shot.name}.png")
+        return target
+
+    def _session(self, user: str | None) -> Any:
+        """What a browser keeps of a user's login."""
+        if user is not None and user not in self._sessions:
+            with visitor(self._browser, self._url) as page:
+                log_in(page, user, PASSWORD)
+                self._sessions[user] = page.context.storage_state()
+        return self._sessions[user]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser import DESKTOP, PHONE
 
+WIDE = {"width": 1500, "height": 950}
+
 ADMINISTRATOR, USER, NEWCOMER = "Ann", "bob", "eve"
 
 Prepare = Callable[[Page], None]
@@ -62,6 +64,27 @@ def offline(page: Page) -> None:
     expect(page.get_by_text("Offline")).to_be_visible(timeout=60_000)
 
 
+def charted(page: Page) -> None:
+    expect(page.get_by_text("All of it: done")).to_be_visible()
+    expect(page.get_by_text("crm-batch-2").first).to_be_visible()
+
+
+def pausing(page: Page) -> None:
+    charted(page)
+    page.get_by_role("button", name="Pause all workers").click()
+    page.get_by_label("Reason").fill("Moving the database to another machine")
+
+
+def stopping_all(page: Page) -> None:
+    page.get_by_role("button", name="Stop all that fit and are open").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def adding(page: Page) -> None:
+    page.get_by_role("button", name="Add a schedule").click()
+    page.get_by_label("Name").fill("reminders-weekly")
+
+
 SHOTS = [
     Shot("login", "login", user=None),
     Shot("login-refused", "login", user=None, prepare=mistyped, themes=("light",)),
@@ -78,5 +101,22 @@ SHOTS = [
     Shot("task-done", "tasks/{Spring letters to 250 companies}", prepare=shown("238 letters were merged")),
     Shot("task-administrator", "tasks/{Dunning letters for November}", user=ADMINISTRATOR,
          prepare=shown("What you can do:"), themes=("light",)),
+    Shot("operations", "operations", user=ADMINISTRATOR, prepare=charted, screen=WIDE, readme=True),
+    Shot("operations-phone", "operations", user=ADMINISTRATOR, prepare=charted, screen=PHONE, themes=("light",)),
+    Shot("operations-pause", "operations", user=ADMINISTRATOR, prepare=pausing, screen=WIDE, whole=False,
+         themes=("light",)),
+    Shot("operations-tasks", "operations?view=tasks", user=ADMINISTRATOR,
+         prepare=shown("Dunning letters for November"), screen=WIDE),
+    Shot("operations-tasks-phone", "operations?view=tasks", user=ADMINISTRATOR,
+         prepare=shown("Dunning letters for November"), screen=PHONE, themes=("light",)),
+    Shot("operations-tasks-stop", "operations?view=tasks&state=waiting", user=ADMINISTRATOR, prepare=stopping_all,
+         screen=WIDE, whole=False, themes=("light",)),
+    Shot("operations-dead", "operations?view=dead", user=ADMINISTRATOR, prepare=shown("By kind and cause"),
+         screen=WIDE),
+    Shot("operations-schedules", "operations?view=schedules", user=ADMINISTRATOR,
+         prepare=shown("monitors-nightly"), screen=WIDE),
+    Shot("operations-schedules-add", "operations?view=schedules", user=ADMINISTRATOR, prepare=adding, screen=WIDE,
+         whole=False, themes=("dark",)),
+    Shot("operations-refused", "operations", prepare=shown("This page is for administrators"), themes=("light",)),
     Shot("task-unknown", "tasks/999999", prepare=shown("No such task"), themes=("light",)),
 ]  # fmt: skip

@@ -26,6 +26,7 @@ def _as_drawn(text: str, level: int) -> str:
         ("שלום abc", "abc םולש"),
         ("שלום (STC) ltd", "ltd )STC( םולש"),
         ("50% שלום", "םולש 50%"),
+        ("aא(1)\u0301", "a\u0301)1(א"),
         ("plain", "plain"),
         ("", ""),
     ],

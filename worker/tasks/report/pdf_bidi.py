@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 
 _RIGHT_TO_LEFT = frozenset(("R", "AL", "AN"))
 _NEUTRAL = frozenset(("B", "S", "WS", "ON", "BN"))
@@ -98,14 +98,19 @@ def _resolve_terminators(kinds: list[str]) -> None:
 
 
 def _resolve_pairs(text: str, kinds: list[str], outer: str) -> None:
-    """Apply N0: brackets of a pair point the same way."""
+    """Apply N0: brackets of a pair point the same way, and marks on them with them."""
     for start, end in sorted(_pairs(text, kinds)):
         inside = {_strong(kind) for kind in kinds[start + 1 : end]} - {""}
         if not inside:
             continue
         before = next((strong for kind in reversed(kinds[:start]) if (strong := _strong(kind))), outer)
         direction = outer if outer in inside or before == outer else before
-        kinds[start] = kinds[end] = direction
+        for bracket in (start, end):
+            kinds[bracket] = direction
+            for mark in takewhile(
+                lambda i: unicodedata.bidirectional(text[i]) == "NSM", range(bracket + 1, len(text))
+            ):
+                kinds[mark] = direction
 
 
 def _pairs(text: str, kinds: Sequence[str]) -> Iterator[tuple[int, int]]:
