@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, insert
 
 from batchtask.messages import SubmitTask
-from batchtask.tables_statistics import minute_statistics
+from batchtask.tables_statistics import minute_statistics, statistics_progress
 from batchtask.tables_workers import worker
 from projections.schedules import Schedules
 from tests.page_tasks import WORKER
@@ -45,13 +45,15 @@ def add_statistics(engine: Engine, now: datetime) -> None:
     """Add a day with a quiet night, a busy morning, and an hour in which a mail server was away."""
     with engine.begin() as connection:
         connection.execute(insert(minute_statistics), list(_minutes(now)))
+        # Projections that run beside leave these minutes alone.
+        connection.execute(insert(statistics_progress), {"final_until": now, "next_at": now + timedelta(days=1)})
 
 
 def _minutes(now: datetime) -> Iterator[dict[str, Any]]:
     this = now.astimezone(UTC).replace(second=0, microsecond=0)
     for ago in range(1, DAY_MINUTES):
         wave = max(0.0, math.sin((DAY_MINUTES - ago) / DAY_MINUTES * 2 * math.pi - 1.2)) + 0.15
-        done = round(40 * wave * (1 + 0.4 * math.sin(ago / 7) + 0.2 * math.sin(ago / 2.3)))
+        done = round(40 * wave * (1 + 0.25 * math.sin(ago / 61) + 0.15 * math.sin(ago / 23)))
         failed = done // 4 if 300 < ago < 360 else done // 40
         waits = done + failed
         wait_seconds = waits * (0.02 + (2.5 * wave if 260 < ago < 420 else 0.4 * wave))

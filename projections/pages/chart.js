@@ -72,7 +72,7 @@ export class Chart {
   #valueAxis(top) {
     return [0, top / 2, top].flatMap((value) => {
       const y = this.scale.y(value);
-      return [shape("line", { class: "grid", x1: LEFT, x2: this.#width - RIGHT, y1: y, y2: y }), words(this.written(value), { x: LEFT - 6, y: y + 4, "text-anchor": "end" })];
+      return [shape("line", { class: "grid", x1: LEFT, x2: this.#width - RIGHT, y1: y, y2: y }), words(this.written(value).replace(/ 00 \w+$/, ""), { x: LEFT - 6, y: y + 4, "text-anchor": "end" })];
     });
   }
 

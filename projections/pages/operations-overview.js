@@ -31,7 +31,7 @@ class Overview {
     const [state, { workers }, queues, pause] = await Promise.all(["overview", "workers", "queues", "pause"].map((path) => api(path)));
     this.#heardAt = new Date();
     patch(this.figures, state, () => FIGURES.map((figure) => figureOf(figure, state)));
-    patch(this.#notices, [troubles(state, queues, pause)], () => troubles(state, queues, pause).map(([tone, text]) => notice(tone, text)));
+    patch(this.#notices, [troubles(state, queues, pause)], () => troubles(state, queues, pause).map(([tone, text]) => notice(tone, withCode(text))));
     patch(this.#actions, pause, () => pauseAll(pause, () => this.readAgain()));
     this.workers.show(workers);
     this.queues.show(queues);
@@ -50,6 +50,11 @@ class Overview {
       this.#asking = false;
     }
   }
+}
+
+/** Commands stand between backticks. */
+function withCode(text) {
+  return text.split("`").map((part, place) => (place % 2 ? h("code", {}, part) : part));
 }
 
 const FIGURES = [

@@ -57,6 +57,8 @@ def _application() -> Iterator[tuple[str, Numbers]]:
         upgrade(services.database_url)
         numbers = _fill(services.database_url)
         with running_system(services.amqp_url, services.database_url, FOLDER / "servers") as system:
+            # Nobody really works on the tasks of the story: nothing may find that out.
+            system.projections(reconcile_seconds=86_400).wait_ready()
             web = system.web(management_url=services.management_url or "")
             web.wait_ready()
             yield web.url, numbers
