@@ -19,7 +19,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import NamedDependency, Provide
 from litestar.handlers.base import BaseRouteHandler
 from litestar.testing import TestClient
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, select, text, update
 
 from batchtask import crm7
 from batchtask.crm7.rights import functionright, functionrightrolelink, role, userrolelink
@@ -56,6 +56,13 @@ def add_people(database_url: str) -> None:
         set_password(engine, name, PASSWORD)
     retire(engine, "rita")
     engine.dispose()
+
+
+def id_of(engine: Engine, name: str) -> int:
+    """The associate id of a user."""
+    query = select(crm7.associate.c.associate_id).where(crm7.associate.c.name == name)
+    with engine.connect() as connection:
+        return connection.execute(query).scalar_one()
 
 
 def retire(engine: Engine, name: str) -> None:

@@ -42,12 +42,14 @@ def chromium(directory: Path) -> Iterator[Browser]:
 def visitor(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """Give a page of a browser without a past; fails at its end if anything was thrown or refused on the way.
 
+    Nor may a page of ours ask anybody but the application.
+
     Args:
         url: Of the application; paths that the page is sent to are below it.
         options: Of the browser's context, such as `viewport=PHONE` or `color_scheme="dark"`.
     """
     context = browser.new_context(base_url=url, **({"viewport": DESKTOP, "locale": "en-GB"} | options))
-    complaints = _complaints(context)
+    complaints = _complaints(context, url)
     try:
         yield context.new_page()
     finally:
@@ -55,9 +57,10 @@ def visitor(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     assert complaints == []
 
 
-def _complaints(context: BrowserContext) -> list[str]:
+def _complaints(context: BrowserContext, url: str) -> list[str]:
     """Collect what the console says of pages of ours: exceptions, refused scripts and styles, warnings."""
     found: list[str] = []
+    context.on("request", lambda request: request.url.startswith((url, "data:")) or found.append(request.url))
 
     def listen(page: Page) -> None:
         page.on("pageerror", lambda error: found.append(str(error)))

@@ -22,7 +22,7 @@ from batchtask.http.web_users import set_password
 from batchtask.local import provide
 from batchtask.migrations import upgrade
 from projections.queries import Queries
-from tests.access_support import PASSWORD, add_people
+from tests.access_support import PASSWORD, add_people, id_of
 from tests.browser import chromium, log_in, visitor
 from tests.crm_support import add_user, crm_rows
 from tests.page_operations import add_schedules, add_statistics, add_workers
@@ -71,11 +71,8 @@ def _fill(database_url: str) -> Numbers:
         add_user(add, NEWCOMER)
     engine = make_engine(database_url)
     set_password(engine, NEWCOMER, PASSWORD)
-    with engine.connect() as connection:
-        query = "SELECT associate_id FROM crm7.associate WHERE name = %(name)s"
-        owner = connection.exec_driver_sql(query, {"name": USER}).scalar_one()
     now = datetime.now(UTC)
-    ids = record_story(engine, owner, busy_morning(now), now)
+    ids = record_story(engine, id_of(engine, USER), busy_morning(now), now)
     add_workers(engine, now)
     add_statistics(engine, now)
     add_schedules(engine)
