@@ -214,6 +214,7 @@ class TaskDefinition:
     auto_restart_count: int = 0  #: further tries after an error, where `retry` names none; -1 = for ever
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel
     cancellation_warning: str = ""  #: what a user is asked before it is cancelled, if that wants a warning
+    administrators_only: bool = False  #: the web application lets nobody else start it
     version: str = ""  #: of the distribution that holds the code
 
     @property
@@ -261,6 +262,7 @@ def task(
     auto_restart_count: int = 0,
     cancellation: CancellationBehaviour = CancellationBehaviour.CanCancel,
     cancellation_warning: str = "",
+    administrators_only: bool = False,
 ) -> Callable[[TaskFunction], TaskDefinition]:
     """Make a task definition of a function `(context, parameters)`.
 
@@ -302,6 +304,7 @@ def task(
             auto_restart_count=auto_restart_count,
             cancellation=cancellation,
             cancellation_warning=cancellation_warning,
+            administrators_only=administrators_only,
         )
 
     return define

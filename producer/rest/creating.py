@@ -60,7 +60,7 @@ class Creation:
 
         Raises:
             BadRequest, UnknownTask, InvalidParameters: The carrier does not say what to do.
-            Forbidden: It is for somebody else, or for the system, and the caller is no administrator.
+            Forbidden: It is for administrators, for somebody else or for the system, and the caller is none of them.
             Unprocessable: The key was used for something else.
             Unavailable: It is safe, and cannot be read yet.
         """
@@ -80,6 +80,7 @@ class Creation:
 
     async def submit(self, name: str, parameters: Mapping[str, Any], **fields: Any) -> TaskView:
         """Submit a task for the caller, or the `owner` among the fields of `TaskRequest`; errors as of `create`."""
+        self._caller.require_may_start(self._registry[name])
         request = TaskRequest(
             task_id=self.task_id,
             name=name,

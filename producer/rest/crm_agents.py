@@ -12,7 +12,6 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import JSONBody
 from litestar.status_codes import HTTP_200_OK
 
-from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo, CarrierReads, Int32, read_select, select_properties
 from batchtask.http.keys import Select
 from batchtask.http.negotiation import require_json_sent
@@ -65,26 +64,19 @@ class Regeneration:
         self,
         *,
         creation: Creation,
-        caller: Caller,
         tasks: TaskReader,
         carriers: CarrierReads,
         zone: ZoneInfo | None,
         select: str | None,
     ) -> None:
         self._creation = creation
-        self._caller = caller
         self._tasks = tasks
         self._carriers = carriers
         self._zone = zone
         self._selected = read_select(select)
 
     async def run(self, what: str, arguments: RunArguments) -> BatchTaskInfo:
-        """Start it, and wait for its end if that is asked for, for `END_SECONDS` at most.
-
-        Raises:
-            Forbidden: The caller is no administrator.
-        """
-        self._caller.require_administrator()
+        """Start it, and wait for its end if that is asked for, for `END_SECONDS` at most; errors as of `create`."""
         task = await self._creation.submit("status-monitors", {"what": what})
         if not arguments.run_as_batch:
             await wait_until(lambda: self._ended(TaskId(task.id)), seconds=END_SECONDS)
@@ -99,16 +91,13 @@ class Regeneration:
 def provide_regeneration(
     *,
     creation: NamedDependency[Creation],
-    caller: NamedDependency[Caller],
     task_views: NamedDependency[TaskReader],
     carriers: NamedDependency[CarrierReads],
     zone: NamedDependency[ZoneInfo | None],
     select: Select = None,
 ) -> Regeneration:
     """Make the dependency `regeneration`."""
-    return Regeneration(
-        creation=creation, caller=caller, tasks=task_views, carriers=carriers, zone=zone, select=select
-    )
+    return Regeneration(creation=creation, tasks=task_views, carriers=carriers, zone=zone, select=select)
 
 
 class CrmAgents(Controller):

@@ -78,6 +78,7 @@ class TaskSubmits(Controller):
         the same. With `Idempotency-Key` a repetition is harmless: it answers 200 and the task that is there, or 422
         when it asks for something else.
         """
+        caller.require_may_start(registry[data.name])
         task_id = new_task_id() if idempotency_key is None else keyed_id(caller, idempotency_key)
         request = _request(data, task_id, _owner(caller, data.owner))
         repetitions = Repetitions(rows, registry, PayloadStore(settings.payload_url))

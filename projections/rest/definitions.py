@@ -20,6 +20,7 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True):
     description: str  #: one sentence
     cancellation: Cancellation
     timeout: int  #: seconds that one attempt may take; 0 = no limit of its own
+    administrators_only: bool  #: nobody else may start it
     parameters_schema: dict[str, Any]  #: JSON schema of the parameters; texts are read as numbers where those fit
 
 
@@ -48,6 +49,7 @@ def _view(definition: TaskDefinition) -> DefinitionView:
         description=definition.description,
         cancellation=CANCELLATIONS[CancellationBehaviour(definition.cancellation)],
         timeout=definition.timeout_seconds,
+        administrators_only=definition.administrators_only,
         parameters_schema=parameters_schema(definition),
     )
 

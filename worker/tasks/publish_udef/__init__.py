@@ -29,6 +29,7 @@ class PublishUdef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 @task(
     "publish-udef",
+    administrators_only=True,
     timeout=1500,
     retry=RetryPolicy(attempts=5, retry_on=(StoreUnavailable,)),
     description="Publish the user-defined fields of companies, persons, projects, sales, appointments or documents",

@@ -27,6 +27,7 @@ class StatusMonitors(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 # A monitor takes seconds, each is a transaction of its own, and the next attempt goes on behind the last one.
 @task(
     "status-monitors",
+    administrators_only=True,
     timeout=1500,
     retry=RetryPolicy(attempts=5, time_limit_attempts=3, retry_on=(StoreUnavailable,)),
     description="Regenerate status monitors and counters",
