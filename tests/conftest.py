@@ -11,7 +11,6 @@ import itertools
 import os
 import secrets
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -28,6 +27,7 @@ from sqlalchemy import make_url
 from batchtask.local import Services, add_virtual_host, delete_virtual_host, provide
 from batchtask.local.virtual_hosts import answers
 from batchtask.topology import TOPOLOGY
+from tests.server_directory import server_directory
 from tests.system import System, running_system
 
 #: Taken once, before any test can change or see it.
@@ -155,11 +155,11 @@ def _services(environ: Mapping[str, str]) -> Iterator[Services]:
         with _containers() as found:
             yield found
         return
-    # Not pytest's own directory: root's is closed to the account that PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)
-        with provide(Path(directory), environ, announce=print, durable=False, management=True) as found:
-            yield found
+    with (
+        server_directory() as directory,
+        provide(directory, environ, announce=print, durable=False, management=True) as found,
+    ):
+        yield found
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,16 +10,16 @@ import pytest
 
 from batchtask.local import PostgreSQL, RabbitMQ, ServicesUnavailable, provide
 from batchtask.migrations import upgrade
+from tests.server_directory import server_directory
 from tests.system import System, running_system
 
 
 @contextmanager
 def durable_services() -> Iterator[tuple[RabbitMQ, PostgreSQL]]:
     """Servers of our own that keep what they confirmed, as the session's need not."""
-    with tempfile.TemporaryDirectory(prefix="batchtask-", ignore_cleanup_errors=True) as directory:
-        Path(directory).chmod(0o711)
+    with server_directory() as directory:
         try:
-            with provide(Path(directory), {"PATH": "/usr/bin:/bin"}, announce=print) as services:
+            with provide(directory, {"PATH": "/usr/bin:/bin"}, announce=print) as services:
                 if services.broker is None or services.database is None:
                     pytest.skip("servers in containers are not ours to kill")
                 yield services.broker, services.database
