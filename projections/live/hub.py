@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,6 +29,9 @@ from projections.live.reads import LiveReads, Place
 from projections.task_views import TaskViews
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 #: Between two reads; news of one task that come closer together are shown as one.
 ROUND_SECONDS = 0.15
@@ -107,10 +111,10 @@ class Hub:
         Raises:
             StoreUnavailable: It cannot be read now.
         """
-        await asyncio.to_thread(self._clock.sync)
+        await _seen_through(self._clock.sync)
         now = self._cursor()
         mailbox.since = self._clock.now() - LAG
-        for view in await asyncio.to_thread(self._reads.beginning, mailbox.audience, _resumed(cursor)):
+        for view in await _seen_through(self._reads.beginning, mailbox.audience, _resumed(cursor)):
             mailbox.put(Letter.of(view))
         # A change that was heard before anybody listened may not have reached its row yet.
         self._rescan_within(SETTLED_SECONDS)
@@ -198,7 +202,7 @@ class Hub:
         self._rescan_at = asyncio.get_running_loop().time() + RESCAN_SECONDS
         audiences = self._listeners.audiences
         known = {task_id for mailbox in self._listeners.all() for task_id in mailbox.open_tasks()}
-        found = await asyncio.to_thread(self._look, audiences, known)
+        found = await _seen_through(self._look, audiences, known)
         for task_id, version, owner, updated in found:
             if any(mailbox.has_missed(task_id, version, updated) for mailbox in self._listeners.of(owner)):
                 self.note(task_id, version, owner)
@@ -217,14 +221,14 @@ class Hub:
             return
         cursor = self._cursor()
         wanted = []
-        for task_id, version, owner, _ in await asyncio.to_thread(self._reads.places, page):
+        for task_id, version, owner, _ in await _seen_through(self._reads.places, page):
             self._owners[task_id] = owner
             if any(mailbox.wants(task_id, version) for mailbox in self._listeners.of(owner)):
                 wanted.append(task_id)
             if not self._listeners.hear_of(owner) or version >= self._pending[task_id].version:
                 del self._pending[task_id]
         if wanted:
-            for view in await asyncio.to_thread(self._reads.views, wanted):
+            for view in await _seen_through(self._reads.views, wanted):
                 letter = Letter.of(view, cursor)
                 for mailbox in self._listeners.of(view.owner):
                     mailbox.put(letter)
@@ -258,6 +262,16 @@ async def running(hub: Hub) -> AsyncIterator[Hub]:
     finally:
         task.cancel()
         await asyncio.wait({task})
+
+
+async def _seen_through(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Read in a thread; whoever is cancelled waits for its end, so that no connection outlives the engine."""
+    reading = asyncio.create_task(asyncio.to_thread(read, *args, **kwargs))
+    try:
+        return await asyncio.shield(reading)
+    except asyncio.CancelledError:
+        await asyncio.wait({reading})
+        raise
 
 
 def _log_end(task: asyncio.Task[None]) -> None:

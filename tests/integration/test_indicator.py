@@ -177,8 +177,8 @@ def test_an_end_is_said_shown_and_heard(page: Page, embedding: Embedding) -> Non
 
 
 def test_every_change_is_an_event_of_the_page(page: Page, embedding: Embedding) -> None:
-    opened(page, embedding)
-    page.wait_for_function("document.querySelector('batch-task-indicator').shadowRoot")
+    embedding.record(STARTED, description="What runs already raises none")
+    expect(button(opened(page, embedding))).to_be_visible()
     task_id = embedding.record()
     eventually(lambda: heard(page, "submitted"))
     embedding.append(task_id, STARTED, after=0)
