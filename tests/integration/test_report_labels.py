@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, false, true, update
 
 from batchtask import crm7
 from batchtask.definitions import TaskFailure
@@ -15,6 +15,7 @@ from tests.report_support import LABEL, add_report, print_report
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.catalogue import Catalogue, find_subject
 from worker.tasks.crm.criteria import Group
+from worker.tasks.crm.fields import Sees
 from worker.tasks.crm.languages import find_language
 from worker.tasks.crm.rights import load_reader
 from worker.tasks.crm.senders import load_countries, load_layouts, load_sender
@@ -36,12 +37,12 @@ def context(database_url: str, crm: SampleCrm, tmp_path: Path) -> FakeContext:
     return FakeContext(database_url=database_url, folder=tmp_path, owner=crm.associate_id)
 
 
-def labels_of(context: FakeContext, subject: str) -> dict[str, list[str]]:
-    """Labels of all records of a subject, by their first line."""
+def labels_of(context: FakeContext, subject: str, sees: Sees | None = None) -> dict[str, list[str]]:
+    """Labels of all records of a subject, by their first line; as the context's user sees them, unless said."""
     language = find_language("en")
     assert language
     with connected(context.database_url) as connection:
-        catalogue = Catalogue(sees=load_reader(connection, context.owner).sees)
+        catalogue = Catalogue(sees=sees or load_reader(connection, context.owner).sees)
         about = find_subject(subject)
         records = find_records(connection, catalogue, about, Group(), asking=asking(), language=language)
         countries = load_countries(connection)
@@ -58,6 +59,15 @@ def test_a_label_has_the_address_that_mail_goes_to(context: FakeContext) -> None
     assert people["Uses Home Address AS"] == ["Uses Home Address AS", "Hedda Hjemme", "Villaveien 7", "1358 JAR"]
     assert companies["Abroad GmbH"][-1] == "Germany"
     assert people["北京图书进出口有限公司"][1] == "先生 建国 欧阳"
+
+
+def test_nobodys_home_is_printed_because_their_company_is_hidden(context: FakeContext) -> None:
+    person = crm7.person.c
+    with connected(context.database_url) as connection, connection.begin():
+        connection.execute(update(crm7.person).values(usepersonaddress=0))
+        connection.execute(update(crm7.person).values(contact_id=0).where(person.lastname == "Hjemme"))
+    hidden = labels_of(context, "person", lambda subject, _: false() if subject == "contact" else true())
+    assert hidden == {"Hedda Hjemme": ["Hedda Hjemme", "Villaveien 7", "1358 JAR"]}
 
 
 def test_whoever_gets_no_label_is_named_with_the_reason(

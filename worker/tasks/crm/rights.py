@@ -99,7 +99,8 @@ class Reader:
         named = or_(
             visible.c.forall == 1, visible.c.forassocid == self.associate_id, visible.c.forgroupid.in_(groups)
         )
-        table_number = self.table_numbers[table]
+        # Where a table has no number, no row of `visiblefor` can mean it.
+        table_number = self.table_numbers.get(table, 0)
         shared = exists().where(visible.c.tableid == table_number, visible.c.recordid == key, named).correlate(row)
         return or_(row.c.associate_id == self.associate_id, shared)
 

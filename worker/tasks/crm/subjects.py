@@ -133,6 +133,7 @@ _PERSON = Subject(
         "birthMonth": stored("month_of_birth", Kind.NUMBER, "Month of birth"),
         "birthDay": stored("day_of_birth", Kind.NUMBER, "Day of birth"),
         "retired": flag("retired", "Retired"),
+        "hasCompany": flag("contact_id", "Has a company"),
         "useAsMailingAddress": flag("usepersonaddress", "Home address for mail"),
         "personNoMail": flag("nomailing", "No mailings"),
         "blockEMarketing": flag("blockemarketing", "No e-marketing"),

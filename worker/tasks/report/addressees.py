@@ -1,7 +1,7 @@
 """Labels: whom the records of a report are addressed to, and the lines of the address.
 
-The address is the person's own where the person wants mail there, else the company's postal address, else its street
-address. Whoever wants no mail, or has no address, gets no label.
+The address is the person's own where the person wants mail there or has no company, else the company's postal
+address, else its street address. Whoever wants no mail, or has no address, gets no label.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ADDRESS = ("line1", "line2", "line3", "zip", "city", "county", "state")
 _COMPANY = ("name", "department", "orgnr", "code", "number", "stop", "contactNoMail")
 _PERSON = (
     "fullName", "firstName", "middleName", "lastName", "mrMrs", "title", "department", "position",
-    "personNoMail", "retired", "useAsMailingAddress",
+    "personNoMail", "retired", "useAsMailingAddress", "hasCompany",
 )  # fmt: skip
 
 #: Why somebody gets no label, in words.
@@ -85,7 +85,8 @@ class Addressees:
         home_country = self._countries.get(row.get("person.countryId") or 0, company)
         home = _address(row, "home", home_country)
         addresses = [_address(row, "post", company), _address(row, "street", company)]
-        uses_home = bool(row.get("useAsMailingAddress")) or not row["name"]
+        # A company that the user may not read is no reason to print where its people live.
+        uses_home = row.get("useAsMailingAddress") or not row.get("hasCompany")
         return first_filled([home, *addresses] if uses_home else addresses)
 
     def _leave_out(self, row: Mapping[str, Any], reason: str) -> None:
