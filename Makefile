@@ -14,7 +14,7 @@ READY := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo up test test-faults lint types bench bench-tasks screenshots lock clean
+.PHONY: help venv demo up test test-faults lint types bench bench-tasks bench-web screenshots lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r target what; \
@@ -68,6 +68,10 @@ bench-tasks: $(READY) ## measure the built-in tasks
 
 screenshots: $(READY) ## take pictures of every page, into var/screenshots
 	$(BIN)/python -m tests.screenshots
+
+bench-web: $(READY) ## measure the web application: reads of a million tasks, 500 live streams
+	$(BIN)/python -m tests.benchmarks.web_reads
+	$(BIN)/python -m tests.benchmarks.web_live
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' --quiet

@@ -24,16 +24,16 @@ from urllib.parse import urlsplit
 
 import psutil
 from rich.console import Console
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import text
 
 from batchtask.database import make_engine
 from batchtask.http.service_tokens import issue_token
 from batchtask.local import provide
-from batchtask.migrations import upgrade
 from batchtask.settings import Settings
 from producer.blocking import Producer
 from producer.task_request import TaskRequest
 from tests.benchmarks.about import about, print_about
+from tests.benchmarks.databases import migrated_database
 from tests.crm_support import add_user, crm_rows
 from tests.polling import eventually
 from tests.system import Part, System, running_system
@@ -224,28 +224,19 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    with provide(FOLDER, os.environ, announce=print) as services:
-        database_url = _new_database(services.database_url)
+    with (
+        provide(FOLDER, os.environ, announce=print) as services,
+        migrated_database(services.database_url) as database_url,
+    ):
         sys.path.insert(0, str(ROOT / "tests" / "plugins"))  # the producer checks against the same tasks
         with running_system(services.amqp_url, database_url, FOLDER) as system:
             found = measure(system, database_url)
-        described = about(database_url, "python -m tests.benchmarks.web_live")
+        described = about(database_url, "make bench-web")
     for key, (what, unit, most) in MARKS.items():
         print(f"{what:<75} {found[key]:>9,.6g} {unit}" + (f"   (≤ {most:,.0f})" if most else ""))  # noqa: T201
     print_about(Console(highlight=False), described)
     LATEST.write_text(json.dumps({**found, "about": described}, indent=2) + "\n")
     return 0
-
-
-def _new_database(url: str) -> str:
-    name = f"bench_live_{os.getpid()}"
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    new = make_url(url).set(database=name).render_as_string(hide_password=False)
-    upgrade(new)
-    return new
 
 
 if __name__ == "__main__":

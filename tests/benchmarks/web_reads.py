@@ -1,32 +1,37 @@
 """Reading tasks through the web application while there are a million: a real process, four clients at once.
 
-`python -m tests.benchmarks.web_reads` with the URLs of servers in the environment prints a table.
+Run as `python -m tests.benchmarks.web_reads`; the servers are private ones unless URLs name some.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import psycopg
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from batchtask.database import make_engine
 from batchtask.http.service_tokens import issue_token
-from batchtask.migrations import upgrade
+from batchtask.local import provide
 from tests.access_support import add_people
+from tests.benchmarks.about import about, print_about
+from tests.benchmarks.databases import migrated_database
 from tests.system import running_system
 
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "var" / "bench-reads"
+LATEST = ROOT / "benchmarks" / "reads.json"
 TASKS = 1_000_000
 CLIENTS = 4
 REQUESTS = 1000  #: of each kind
@@ -177,31 +182,22 @@ def _times(url: str, token: str, request: Request, seed: int) -> list[float]:
     return taken[WARM_UP:]
 
 
-@contextmanager
-def own_database(server_url: str) -> Iterator[str]:
-    """Give a migrated database for as long as the context lasts."""
-    plain = make_url(server_url).set(drivername="postgresql").render_as_string(hide_password=False)
-    name = f"bench_web_{os.getpid()}"
-    with psycopg.connect(plain, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
-    try:
-        upgrade(url)
-        yield url
-    finally:
-        with psycopg.connect(plain, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def main() -> int:
-    """Measure and print."""
-    with own_database(os.environ["BATCHTASK_DATABASE_URL"]) as url:
-        measured = measure(os.environ["BATCHTASK_AMQP_URL"], url)
+    """Measure, print one table, and write `benchmarks/reads.json`."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    with provide(FOLDER, os.environ, announce=print) as services, migrated_database(services.database_url) as url:
+        measured = measure(services.amqp_url, url)
+        described = about(url, "make bench-web")
+    console = Console(highlight=False)
     title = f"Reads over the web, {TASKS:,} tasks, {CLIENTS} clients at once"
     table = Table("What", "p50 ms", "p99 ms", title=title, box=None)
     for what, (p50, p99) in measured.items():
         table.add_row(what, f"{p50:.1f}", f"{p99:.1f}")
-    Console().print(table)
+    console.print(table)
+    print_about(console, described)
+    found = {what: {"p50_ms": round(p50, 1), "p99_ms": round(p99, 1)} for what, (p50, p99) in measured.items()}
+    LATEST.write_text(json.dumps({**found, "about": described}, indent=2) + "\n")
     return 0
 
 
