@@ -56,6 +56,14 @@ class Sealer:
         """
         return self.seal(self.open(sealed))
 
+    def require_keys(self) -> None:
+        """Hold that there are keys.
+
+        Raises:
+            SettingsError: No key is set, or what is set is none.
+        """
+        self._fernet()
+
     def _fernet(self) -> MultiFernet:
         from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
 
@@ -64,7 +72,9 @@ class Sealer:
         try:
             return MultiFernet([Fernet(key) for key in self._keys])
         except ValueError as error:
-            raise SettingsError([f"BATCHTASK_SECRET_KEYS holds what is no key ({error})"]) from error
+            raise SettingsError(
+                ["BATCHTASK_SECRET_KEYS holds what is no key; `batchtask secret new-key` makes one"]
+            ) from error
 
 
 def seal_anew(engine: Engine, sealer: Sealer) -> tuple[int, list[int]]:
@@ -72,14 +82,20 @@ def seal_anew(engine: Engine, sealer: Sealer) -> tuple[int, list[int]]:
 
     Returns:
         How many there are, and the ids of rows that no key opens, which are left as they are.
+
+    Raises:
+        SettingsError: As of `Sealer.require_keys`.
+        StoreUnavailable, SchemaMissing: Nothing was written.
     """
     from sqlalchemy import func, select, update  # noqa: PLC0415 - who only seals needs no database
 
     from batchtask.crm7 import service_auth  # noqa: PLC0415
+    from batchtask.database import database_errors  # noqa: PLC0415
 
+    sealer.require_keys()
     table, done, unreadable = service_auth.c, 0, []
     stored = select(table.service_auth_id, table.password).where(table.password != "").with_for_update()
-    with engine.begin() as connection:
+    with database_errors(), engine.begin() as connection:
         for row in connection.execute(stored.order_by(table.service_auth_id)).all():
             try:
                 password = sealer.reseal(row.password)

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from batchtask import crm7
 from batchtask.cli.app import app
-from batchtask.errors import SettingsError
+from batchtask.errors import SchemaMissing, SettingsError
 from batchtask.sealing import Sealer
 from tests.inbox_support import Desk
 
@@ -52,3 +52,13 @@ def test_a_password_that_no_key_opens_is_named_and_stays(database_url: str, tmp_
     with pytest.raises(SettingsError, match="service_auth 1"):
         run("rotate", BATCHTASK_SECRET_KEYS=NEW, BATCHTASK_DATABASE_URL=database_url)
     assert desk.rows("SELECT password FROM crm7.service_auth") == [{"password": "rubbish"}]
+
+
+def test_a_rotation_without_keys_or_tables_says_what_to_do(empty_database_url: str) -> None:
+    url = {"BATCHTASK_DATABASE_URL": empty_database_url}
+    with pytest.raises(SettingsError, match="secret new-key` makes a key"):
+        run("rotate", **url)
+    with pytest.raises(SettingsError, match="secret new-key` makes one"):
+        run("rotate", BATCHTASK_SECRET_KEYS="abc", **url)
+    with pytest.raises(SchemaMissing, match="batchtask migrate"):
+        run("rotate", BATCHTASK_SECRET_KEYS=NEW, **url)
