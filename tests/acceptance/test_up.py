@@ -71,6 +71,8 @@ def up(data: Path, amqp_url: str) -> Iterator[Terminal]:
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A terminal lets programs hear Ctrl-C; whoever runs tests in the background may not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     )
     terminal = Terminal(process)
     try:
