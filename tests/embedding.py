@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from batchtask.database import make_engine
 from batchtask.http.service_tokens import issue_token
-from batchtask.local.chromium import FLAGS, chromium_installation
 from tests.crm_support import add_user, crm_rows
 
 #: What a cautious page around us allows: modules of the server, calls to it, and no style but its own sheets.
@@ -77,18 +74,6 @@ def other_origin(**pages: Mapping[str, Any]) -> Iterator[str]:
         listener.shutdown()
         listener.server_close()
         thread.join()
-
-
-@contextmanager
-def chromium(directory: Path) -> Iterator[Browser]:
-    """Run a browser for as long as the context lasts."""
-    found = chromium_installation(directory, os.environ, print)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found.program, args=list(FLAGS), env={**os.environ, **found.environ}
-        )
-        yield browser
-        browser.close()
 
 
 def heard(page: Page, kind: str = "") -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.embedding import chromium, embedded, heard, other_origin, token_of
+from tests.browser import chromium
+from tests.embedding import embedded, heard, other_origin, token_of
 from tests.polling import eventually
 from tests.system import System
 

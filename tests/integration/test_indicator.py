@@ -20,7 +20,8 @@ from batchtask.settings import Settings
 from batchtask.web.app import create_app
 from projections.live import hub
 from tests.access_support import PASSWORD, add_people
-from tests.embedding import chromium, embedded, heard, other_origin, token_of
+from tests.browser import chromium
+from tests.embedding import embedded, heard, other_origin, token_of
 from tests.live_support import served
 from tests.polling import eventually
 from tests.proxy import proxied
