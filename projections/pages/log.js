@@ -3,6 +3,7 @@
 import { absolute, api, h, replace } from "./kit.js";
 
 const FOLLOW_SECONDS = 2;
+const LATE_SECONDS = 10;
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const SERIOUS = new Set(["warning", "error", "critical"]);
 
@@ -32,11 +33,14 @@ export class Log {
     this.#draw();
   }
 
-  /** Go on reading for as long as the task runs and somebody looks. */
-  follow(running) {
+  /** Go on reading for as long as the task runs and somebody looks; the last lines come a little after the end. */
+  follow(task) {
     clearInterval(this.#timer);
-    if (!running) return;
-    this.#timer = setInterval(() => document.hidden || this.read().catch(() => {}), FOLLOW_SECONDS * 1000);
+    const until = task.state === "started" ? Infinity : Date.parse(task.updated_at) + LATE_SECONDS * 1000;
+    this.#timer = setInterval(() => {
+      if (Date.now() > until) clearInterval(this.#timer);
+      if (!document.hidden) this.read().catch(() => {});
+    }, FOLLOW_SECONDS * 1000);
   }
 
   #draw() {

@@ -106,7 +106,7 @@ class Page {
     } finally {
       this.#reading = false;
     }
-    this.log.follow(this.task.state === "started");
+    this.log.follow(this.task);
     if (this.again) await this.#readMore();
   }
 
