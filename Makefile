@@ -46,8 +46,8 @@ up: $(READY) ## run the whole system here, until Ctrl-C
 	@$(BIN)/batchtask up
 
 test: $(READY) ## run all tests but the slow ones, on real services
-	@# Three at once: they wait more than they compute. Whoever is done takes from what the others have left.
-	$(BIN)/python -m pytest -m "not slow" -n 3 --dist worksteal
+	@# Two at once: they wait more than they compute. Whoever is done takes from what the other has left.
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist worksteal
 
 test-faults: $(READY) ## run the tests that kill and cut, slow ones too, on all brokers
 	$(BIN)/python -m pytest tests/faults

@@ -495,7 +495,7 @@ def test_a_url_that_cannot_be_read_is_refused_at_once(connecting_client: str, ur
         open_producer(connecting_client, url) as producer,
     ):
         producer.submit("noop")
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of an earlier test may have ended meanwhile
 
 
 # A broker of the test's own, to be killed.
