@@ -117,12 +117,12 @@ def test_a_mail_whose_answer_is_lost_is_in_doubt_and_never_sent_again(
     desk.know(FOUR)
     mails.at_end["bo@example.test"].append(HANG_UP)
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 in doubt")
-    assert "in doubt: Bo Test <bo@example.test>: it is not known whether the mail server took the mail" in (
-        caplog.messages
-    )
+    told = "in doubt: Bo Test <bo@example.test>: it is not known whether the mail server took the mail"
+    assert caplog.messages.count(told) == 1
     assert desk.states()["bo"] == IN_DOUBT
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 in doubt")
+    assert caplog.messages.count(told) == 2  # the log of the attempt before may be lost with its worker
     assert sorted(mails.recipients).count("bo@example.test") == 1
 
 

@@ -6,7 +6,7 @@ attempt writes another. Each step with one mail then is a small commit that coun
     taken -> in doubt (just before the full stop that ends the mail) -> sent, refused or put off
 
 So the row is true wherever the process dies, even if no attempt comes after it. Whom a dead attempt left in doubt is
-never written to again by itself; the next attempt tells who that is.
+never written to again by itself; every later attempt tells who that is.
 """
 
 from __future__ import annotations
@@ -73,14 +73,17 @@ class Ledger:
         self._open = context.connect()
 
     def take_over(self) -> None:
-        """Free what an earlier attempt took and did not use, and tell of what it had on its way.
+        """Free what earlier attempts took and did not use, and tell of what they had on its way.
+
+        Each attempt tells of all of it: an earlier one may have died with its last log lines unwritten.
 
         Raises:
             LeaseLost: Somebody else works on the task by now.
         """
         with self._context.transaction() as session:
-            doubtful = session.execute(statements.DOUBT_OTHERS, self._keys).all()
+            session.execute(statements.DOUBT_OTHERS, self._keys)
             session.execute(statements.RELEASE, self._keys)
+            doubtful = session.execute(statements.DOUBTFUL, self._keys).all()
         for name, address in doubtful:
             self._warn_of_doubt(name, address)
 

@@ -8,7 +8,10 @@ from sqlalchemy import text
 DOUBT_OTHERS = text("""
 UPDATE crm7.s_shipment_addr SET bounce_reason = :in_doubt
  WHERE shipment_id = :shipment_id AND status = :unknown AND bounce_reason = :on_its_way AND owner_lock <> :lock
-RETURNING name, address
+""")
+DOUBTFUL = text("""
+SELECT name, address FROM crm7.s_shipment_addr
+ WHERE shipment_id = :shipment_id AND status = :unknown AND bounce_reason = :in_doubt ORDER BY id
 """)
 DOUBT = text("""
 UPDATE crm7.s_shipment_addr SET bounce_reason = :in_doubt
