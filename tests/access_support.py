@@ -114,8 +114,8 @@ class Client(TestClient[Litestar]):
     engine: Engine
     authentication: Authentication
 
-    def log_in(self, name: str = "bob", password: str = PASSWORD, **fields: str) -> Any:
-        return self.post("/login", data={"name": name, "password": password, **fields})
+    def log_in(self, name: str = "bob", password: str = PASSWORD, **asked: str) -> Any:
+        return self.post("/login", params=asked, data={"name": name, "password": password})
 
     @property
     def xsrf(self) -> dict[str, str]:

@@ -51,10 +51,13 @@ def login_handlers(authentication: Authentication) -> Router:
     "/login", status_code=_SEE_OTHER, opt={PUBLIC: True, ANY_MEDIA: True}, request_max_body_size=_LARGEST_FORM_BYTES
 )
 async def log_in(request: AnyRequest, authentication: NamedDependency[Authentication]) -> Response[Any]:
-    """Begin a session and go on to the page that `next` names; back to the form when name and password do not fit."""
+    """Begin a session and go on to the page that `next` names; back to the form when name and password do not fit.
+
+    `next` stands in the address, which the form is posted to as well: so the browser keeps it, and no script has to.
+    """
     require_own_origin(request, authentication.origins)  # or a stranger's page could log users in as somebody else
     form = await read_form(request)
-    target = safe_target(form.get("next", ""), _root(request) + "/")
+    target = safe_target(request.query_params.get("next", ""), _root(request) + "/")
     try:
         user = await authentication.logins.find_user(
             form.get("name", ""), form.get("password", ""), address_of(request)

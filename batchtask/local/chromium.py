@@ -70,7 +70,7 @@ def chromium_installation(
         if found := shutil.which(name, path=environ.get("PATH")):
             return ChromiumInstallation(Path(found), _version(Path(found), {}), {})
     if not is_debian(environ):
-        raise SourceFailed("Chromium", "none is installed, and this is neither Debian nor Ubuntu")
+        raise SourceFailed("Chromium", "install it; only on Debian and Ubuntu it is fetched")
     cache = package_cache(directory, environ)
     with _alone(cache / ".chromium.lock"):  # two processes of one test run would fetch it twice
         trees = sorted(cache.glob(f"chromium-*-{distribution()}"))

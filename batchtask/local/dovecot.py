@@ -124,7 +124,7 @@ def mail_installation(
     if (installed.programs / "imap").exists() and _version(installed).startswith(KNOWN):
         return installed
     if not is_debian(environ):
-        raise SourceFailed("Dovecot", "none is installed, and this is neither Debian nor Ubuntu")
+        raise SourceFailed("Dovecot", f"install version {KNOWN}x; only on Debian and Ubuntu it is fetched")
     cache = reachable_directory(package_cache(directory, environ) / "dovecot", server_account())
     trees = sorted(cache.glob(f"dovecot-{KNOWN}*-{distribution()}"))
     return _linked(trees[-1] if trees else _unpacked(cache, environ, announce))

@@ -1,11 +1,10 @@
-/* The login form is plain HTML and posts by itself; this says why it is shown again, and where to go afterwards. */
+/* The login form is plain HTML and posts to the address that it has; this says why it is shown again. */
 
 import { icon, notice, replace } from "./kit.js";
 
 const asked = new URLSearchParams(location.search);
 
 replace(document.querySelector("#mark"), icon("wheels", 32));
-document.querySelector("#next").value = asked.get("next") ?? "";
 replace(document.querySelector("#message"), message());
 
 function message() {

@@ -52,6 +52,12 @@ def test_a_wrong_password_is_told_and_the_right_one_leads_where_one_wanted_to_go
         assert page.url == f"{desk.url}/tasks/999999?from=mail"
 
 
+def test_a_login_leads_where_one_wanted_to_go_though_no_script_ran_yet(browser: Browser, desk: PageDesk) -> None:
+    with visitor(browser, desk.url, java_script_enabled=False) as page:
+        log_in(page, "bob", PASSWORD, "login?next=/tasks/999999")
+        assert page.url == f"{desk.url}/tasks/999999"
+
+
 def test_a_task_starts_progresses_and_ends_in_the_list_without_a_reload(page: Page, desk: PageDesk) -> None:
     page.evaluate("window.unchanged = true")
     task_id = desk.submit("gate", "Autumn letter")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-
 from sqlalchemy import Connection
 
 from batchtask.database import database_errors
-from batchtask.definitions import TaskContext, TaskFailure
+from batchtask.definitions import TaskContext
 from batchtask.outcomes import Outcome, Succeeded
 from worker.tasks.crm.languages import Language
 from worker.tasks.crm.rights import load_reader
 from worker.tasks.crm.senders import load_countries
+from worker.tasks.disk import disk_errors
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.merging import Merging
 from worker.tasks.mail_merge.outputs import Output, make_output
 from worker.tasks.mail_merge.preparation import check, choice_of, file_name, selection_of, shared_by_all
 from worker.tasks.mail_merge.work import Work, working
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def run(context: TaskContext, parameters: MailMerge) -> Outcome:
@@ -37,7 +31,11 @@ def run(context: TaskContext, parameters: MailMerge) -> Outcome:
         # One moment for all: a field published meanwhile would have its values in another column than was read.
         connection = opened.execution_options(isolation_level="REPEATABLE READ")
         output = make_output(context, connection, parameters)
-        with _disk_errors(target), working(context, output.made_from) as work, database_errors():
+        with (
+            disk_errors(target, again="start the merge again"),
+            working(context, output.made_from) as work,
+            database_errors(),
+        ):
             merging = _prepare(context, connection, parameters, output=output, work=work, language=language)
             merging.settle_everybody(connection)
             merging.require_some()
@@ -71,22 +69,3 @@ def _prepare(
     )
     choice = choice_of(connection, parameters, selection, reader)
     return Merging(context, output, work, merge=merge, choice=choice, countries=countries)
-
-
-@contextmanager
-def _disk_errors(target: Path) -> Iterator[None]:
-    """Tell in words that the folder cannot be written.
-
-    Raises:
-        TaskFailure: The disk is full, or the folder cannot be written.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise _disk_failure(target, error) from error
-
-
-def _disk_failure(target: Path, error: OSError) -> TaskFailure:
-    if error.errno in _DISK_FULL:
-        return TaskFailure(f"The disk that holds {target.parent} is full: make room, then start the merge again.")
-    return TaskFailure(f"The result cannot be written to {target.parent}: {error.strerror or error}.")

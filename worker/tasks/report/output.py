@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from batchtask.definitions import TaskContext, TaskFailure
-
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from batchtask.definitions import TaskContext
+from worker.tasks.disk import disk_errors
 
 
 @contextmanager
@@ -23,11 +21,10 @@ def written_whole(context: TaskContext, name: str) -> Iterator[tuple[Path, Path]
     # By attempt: an older one that was frozen must not go on writing into the file of this one.
     beside = target.with_name(f".{name}.{context.attempt}.part")
     try:
-        _remove_leftovers(target)
-        yield beside, target
-        beside.replace(target)
-    except OSError as error:
-        raise _failure(target, error) from error
+        with disk_errors(target, again="print the report again"):
+            _remove_leftovers(target)
+            yield beside, target
+            beside.replace(target)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -37,9 +34,3 @@ def _remove_leftovers(target: Path) -> None:
     for found in target.parent.iterdir():
         if found.name.startswith(".") and found.name.lstrip(".").startswith(f"{target.name}."):
             found.unlink(missing_ok=True)
-
-
-def _failure(target: Path, error: OSError) -> TaskFailure:
-    if error.errno in _DISK_FULL:
-        return TaskFailure(f"The disk that holds {target.parent} is full: make room, then print the report again.")
-    return TaskFailure(f"The report cannot be written to {target.parent}: {error.strerror or error}.")
