@@ -68,11 +68,6 @@ class Listener:
         names = [event.name for event in self.events]
         return [event.data for event in self.events[: names.index("ready")]]
 
-    @property
-    def news(self) -> list[dict[str, Any]]:
-        """The beginning without ends that the owner knows: the hub's first look may bring these, told so, again."""
-        return [task for task in self.beginning if task["told"] is not True]
-
     def states(self, task_id: TaskId) -> list[str]:
         """States of a task, as they were told one after the other."""
         return [task["state"] for task in self.tasks if task["id"] == str(task_id)]

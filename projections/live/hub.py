@@ -113,9 +113,9 @@ class Hub:
         """
         await _seen_through(self._clock.sync)
         now = self._cursor()
-        mailbox.since = self._clock.now() - LAG
-        for view in await _seen_through(self._reads.beginning, mailbox.audience, _resumed(cursor)):
-            mailbox.put(Letter.of(view))
+        since = self._clock.now() - LAG
+        views = await _seen_through(self._reads.beginning, mailbox.audience, _resumed(cursor))
+        mailbox.begin([Letter.of(view) for view in views], since)
         # A change that was heard before anybody listened may not have reached its row yet.
         self._rescan_within(SETTLED_SECONDS)
         return now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -65,8 +65,23 @@ class Mailbox:
         self._waiting: OrderedDict[TaskId, Letter] = OrderedDict()
         self._known: BoundedDict[TaskId, tuple[int, bool]] = BoundedDict(MOST_KNOWN)
         self._news = asyncio.Event()
-        self.since = datetime.max.replace(tzinfo=UTC)  #: what changed before was said at the beginning, or is no news
+        self._since = datetime.max.replace(tzinfo=UTC)  # what changed before was said at the beginning, or is no news
         self.closed = False  #: nothing will come any more: end the stream, its client comes back
+
+    def begin(self, letters: Iterable[Letter], since: datetime) -> None:
+        """Put what the stream begins with before whatever was heard since it joined.
+
+        Args:
+            letters: Without cursors: whoever loses the stream among them has to begin again.
+            since: What changed later may be missing among them; before this call no rescan finds it missed.
+        """
+        early = list(self._waiting)
+        for letter in letters:
+            self.put(letter)
+        for task_id in early:
+            if task_id in self._waiting:
+                self._waiting.move_to_end(task_id)
+        self._since = since
 
     def put(self, letter: Letter) -> None:
         """Add a view, unless the stream has said as much; it takes the place of an older one that still waits."""
@@ -87,7 +102,7 @@ class Mailbox:
 
     def has_missed(self, task_id: TaskId, version: int, updated: datetime) -> bool:
         """Tell whether a row that a rescan found is news: it goes on from what was said, or changed since."""
-        return self.wants(task_id, version) and (task_id in self._known or updated >= self.since)
+        return self.wants(task_id, version) and (task_id in self._known or updated >= self._since)
 
     def open_tasks(self) -> list[TaskId]:
         """Return the tasks that are open as far as this stream has said."""

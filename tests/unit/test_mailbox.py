@@ -52,6 +52,21 @@ def taken(mailbox: Mailbox) -> list[tuple[int, int]]:
     return [(view["number"], view["version"]) for view in views]
 
 
+def test_a_stream_begins_with_its_beginning_and_then_says_what_was_heard_meanwhile() -> None:
+    mailbox = Mailbox(7)
+    for number in (2, 4):
+        mailbox.put(letter(number, 3, "cursor"))
+    mailbox.begin([letter(1, 1), letter(2, 2), letter(3, 1)], AT)
+    assert taken(mailbox) == [(1, 1), (3, 1), (2, 3), (4, 3)]
+
+
+def test_a_beginning_too_long_for_a_mailbox_ends_the_stream() -> None:
+    mailbox = Mailbox(7)
+    mailbox.put(letter(1, 1))
+    mailbox.begin([letter(number, 1) for number in range(2, MOST_WAITING + 2)], AT)
+    assert mailbox.closed
+
+
 def test_the_newest_view_of_a_task_takes_the_place_of_those_that_wait() -> None:
     mailbox = Mailbox(7)
     for number, version in ((1, 1), (2, 1), (1, 2), (1, END)):
@@ -83,7 +98,7 @@ def test_a_rescan_brings_what_goes_on_and_what_is_of_the_streams_time_but_no_old
     mailbox.put(letter(1, 1))
     assert mailbox.has_missed(task(1), END, AT)
     assert not mailbox.has_missed(task(2), END, AT)
-    mailbox.since = AT
+    mailbox.begin([], AT)
     assert mailbox.has_missed(task(2), END, AT)
 
 
