@@ -19,7 +19,6 @@ from batchtask import signal_points
 from batchtask.broker import Delivery
 from batchtask.definitions import TaskDefinition
 from batchtask.errors import LeaseLost, MessageError
-from batchtask.identifiers import TaskId
 from batchtask.intentions import RecordOutcome
 from batchtask.outcomes import Cancelled, Interrupted, Lost, Outcome, OutOfMemory, Passed, TimedOut
 from batchtask.topology import TASKS_QUEUE
@@ -30,7 +29,7 @@ from worker.lease import LastChance, Lease, Refused
 from worker.limits import memory_limit_of, set_timers
 from worker.reading import read
 from worker.records import Recorded, RecordRequest
-from worker.reports import heed_cancel, report, tell_survived
+from worker.reports import heartbeat, heed_cancel, report, tell_survived
 from worker.running import Holding, Running, Stop
 from worker.solitude import CROWDED
 
@@ -58,7 +57,7 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
         while not await (try_alone if holding.last_chance else try_once)(holding, request, deps):
             pass
     finally:
-        deps.leased.discard(request.command.id)
+        deps.leased.discard(holding)
         if deps.holding.get(request.command.id) is holding:
             del deps.holding[request.command.id]
 
@@ -72,7 +71,7 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
         signal_points.reached("attempt.claimed")
         if isinstance(claim, Lease):
             if not claim.held:
-                await let_go(claim.task_id, holding, deps)  # from here on only the lease keeps others away
+                await let_go(holding, deps)  # from here on only the lease keeps others away
             running = Running(claim, _run(claim), None, None, holding.cancel_wanted, holding.cancel_forced)
             outcome = await perform(running, deps)  # the only step that runs task code
             signal_points.reached("attempt.performed")
@@ -137,7 +136,7 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
     held = deps.holding.get(request.command.id)
     if held is not None and held.message_id == request.message_id and held.delivery.epoch != delivery.epoch:
         held.delivery = delivery
-        if request.command.id in deps.leased:
+        if held in deps.leased:
             deps.consumer.settle(delivery)  # it was acknowledged before: that was lost with the channel
         return None
     holding = Holding(request.message_id, delivery, asyncio.get_running_loop().time())
@@ -150,9 +149,9 @@ def as_held(request: ClaimRequest, holding: Holding) -> ClaimRequest:
     return replace(request, redelivered=holding.delivery.redelivered)
 
 
-async def let_go(task_id: TaskId, holding: Holding, deps: Deps) -> None:
+async def let_go(holding: Holding, deps: Deps) -> None:
     """Acknowledge a message whose task is leased; the broker must not send another one in its place."""
-    deps.leased.add(task_id)
+    deps.leased.add(holding)
     await deps.adjust_prefetch()
     deps.consumer.settle(holding.delivery)
     signal_points.reached("attempt.let-go")
@@ -162,7 +161,7 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
     """Run the task code in a child and return what it ended in; None when the lease is lost."""
     lease = running.lease
     deps.announcer.announce_soon(lease.news)
-    deps.running[lease.task_id] = running
+    take_place(running, deps)
     if deps.stopping:
         running.stop(Stop.SHUTDOWN)
     child = running.child = await deps.pool.acquire(memory_limit_of(running, deps))
@@ -178,8 +177,23 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
             timer.cancel()
         running.child = None  # from here on it may serve another task: no late stop may hit it
         deps.pool.release(child)
-        deps.running.pop(lease.task_id, None)
+        if deps.running.get(lease.task_id) is running:
+            del deps.running[lease.task_id]
     return _stopped(running, outcome, deps)
+
+
+def take_place(running: Running, deps: Deps) -> None:
+    """Be the attempt that beats and hears of wishes, unless a newer one at the same task runs here already.
+
+    Two meet where a worker that was only slow was taken for dead and got the task again. The older one beats a last
+    time: that finds its lease lost, and stops it.
+    """
+    lease = running.lease
+    other = deps.running.get(lease.task_id)
+    if other is None or other.lease.fence < lease.fence:
+        deps.running[lease.task_id] = running
+    if other is not None:
+        heartbeat(min(running, other, key=lambda one: one.lease.fence), deps)
 
 
 async def record(running: Running, outcome: Outcome | None, deps: Deps) -> Recorded | None:

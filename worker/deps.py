@@ -42,7 +42,7 @@ class Deps:
     holding: dict[TaskId, Holding] = field(default_factory=dict)
     solitude: Solitude = field(init=False)  #: for last chances
     running: dict[TaskId, Running] = field(default_factory=dict)
-    leased: set[TaskId] = field(default_factory=set)  #: tasks that have a slot and hold no message
+    leased: set[Holding] = field(default_factory=set)  #: have a slot, and their message is acknowledged already
     overloaded: bool = False  #: the machine is too busy: nothing more is started
     paused: bool = False  #: somebody said so: nothing more is started
     draining: bool = False  #: told to stop: nothing more is claimed

@@ -132,7 +132,7 @@ class RecordDesk:
 
 
 def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[RecordRequest, list[Event]]]]:
-    """What can be appended without reading: for each stream its requests in order, until one depends on the state."""
+    """What can be appended without reading: for each stream one lease's requests, until one needs the state."""
     joined: dict[TaskId, list[tuple[RecordRequest, list[Event]]]] = {}
     closed: set[TaskId] = set()
     for request in requests:
@@ -141,7 +141,11 @@ def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[Record
         if events is None:
             closed.add(task_id)
         elif task_id not in closed:
-            joined.setdefault(task_id, []).append((request, events))
+            of_task = joined.setdefault(task_id, [])
+            # A worker may have two attempts at one task, when it was taken for dead: the older one's words must not
+            # follow under the lease of the newer one.
+            if not of_task or of_task[0][0].lease is request.lease:
+                of_task.append((request, events))
         if isinstance(request.intention, RecordOutcome):
             closed.add(task_id)  # a heartbeat that was late must not follow the end
     return joined

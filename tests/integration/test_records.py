@@ -46,6 +46,7 @@ from tests.desks import (
     claim_request,
     command,
     kinds,
+    release,
     somebody_decides,
 )
 from worker.lease import Lease
@@ -101,6 +102,30 @@ def test_an_outcome_is_recorded_behind_what_was_there(
 
     assert bodies(recorded.news) == events
     assert store.load(wanted.id)[2:] == recorded.news
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+@EVERY_OUTCOME
+def test_an_old_lease_records_nothing_in_one_batch_with_a_newer_one_of_the_same_worker(
+    outcome: Outcome, newer_first: bool, store: EventStore
+) -> None:
+    """A worker that was slow is taken for dead, gets its task again, and has both attempts at once."""
+    desks, wanted = Desks(store), command()
+    old = desks.lease(wanted)
+    somebody_decides(store, wanted.id, Expire(fence=old.fence, at=BEGAN, detail="nothing was heard"))
+    waited = store.state(wanted.id).version
+    release(store, wanted.id)
+    new = desks.lease(wanted, "m2", release=waited)
+    batch = [
+        RecordRequest(new, Report(fence=new.fence, event=HeartbeatRecorded(fence=new.fence))),
+        RecordRequest(old, RecordOutcome(fence=old.fence, outcome=outcome, at=BEGAN)),
+    ]
+    before = store.load(wanted.id)
+
+    answers = desks.journal.write(batch if newer_first else batch[::-1])
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["LeaseLost", "Recorded"]
+    assert bodies(store.load(wanted.id)) == [*bodies(before), HeartbeatRecorded(fence=new.fence)]
 
 
 @EVERY_OUTCOME
