@@ -6,13 +6,14 @@ from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
-from litestar import Router
+from litestar import Response, Router
 from litestar.enums import HttpMethod
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, SecurityScheme, Server
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import Method
@@ -53,10 +54,24 @@ def openapi_config() -> OpenAPIConfig:
         description=_DESCRIPTION,
         operation_id_creator=_operation_id,
         render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-        openapi_router=Router(path="/api", route_handlers=[], opt={PUBLIC: True}, include_in_schema=False),
+        openapi_router=Router(
+            path="/api",
+            route_handlers=[],
+            opt={PUBLIC: True},
+            include_in_schema=False,
+            after_request=_no_page_of_its_own,
+        ),
+        servers=[Server(url="..", description="This server, as seen from the address of this document.")],
         components=Components(security_schemes=_SCHEMES),
         security=[{"basic": []}, {"bearer": []}, {"session": [], "xsrf": []}],
     )
+
+
+def _no_page_of_its_own(response: Response[Any]) -> Response[Any]:
+    # The framework adds an HTML page for whatever else lies below the path of the document.
+    if response.status_code == HTTPStatus.NOT_FOUND:
+        raise NotFoundException
+    return response
 
 
 class DocumentHandlers(ReceiveRoutePlugin):

@@ -15,6 +15,7 @@ from batchtask.http.authentication import PUBLIC, Authentication
 from batchtask.http.callers import Caller
 from batchtask.http.cookies import cookies_of_login, cookies_of_logout
 from batchtask.http.forms import read_form
+from batchtask.http.mounting import root_of
 from batchtask.http.negotiation import ANY_MEDIA
 from batchtask.http.origins import address_of, require_own_origin
 from batchtask.http.problems import NotFound, TooManyRequests
@@ -57,7 +58,7 @@ async def log_in(request: AnyRequest, authentication: NamedDependency[Authentica
     """
     require_own_origin(request, authentication.origins)  # or a stranger's page could log users in as somebody else
     form = await read_form(request)
-    target = safe_target(request.query_params.get("next", ""), _root(request) + "/")
+    target = safe_target(request.query_params.get("next", ""), root_of(request) + "/")
     try:
         user = await authentication.logins.find_user(
             form.get("name", ""), form.get("password", ""), address_of(request)
@@ -82,7 +83,7 @@ async def log_out(request: AnyRequest, authentication: NamedDependency[Authentic
         await authentication.require_own_page(request, session)
         await asyncio.to_thread(end_session, authentication.engine, session)
         authentication.forget(session)
-    return Redirect(_root(request) + "/login", status_code=_SEE_OTHER, cookies=cookies_of_logout(request))
+    return Redirect(root_of(request) + "/login", status_code=_SEE_OTHER, cookies=cookies_of_logout(request))
 
 
 @get("/session")
@@ -120,9 +121,4 @@ def safe_target(wanted: str, home: str) -> str:
 
 def _back(request: AnyRequest, target: str, **said: str) -> Response[Any]:
     query = urlencode({**said, "next": target})
-    return Redirect(f"{_root(request)}/login?{query}", status_code=_SEE_OTHER, headers=_NOT_KEPT)
-
-
-def _root(request: AnyRequest) -> str:
-    """Tell where we are mounted; empty = at the top."""
-    return request.scope.get("root_path", "").rstrip("/")
+    return Redirect(f"{root_of(request)}/login?{query}", status_code=_SEE_OTHER, headers=_NOT_KEPT)

@@ -28,6 +28,7 @@ from batchtask.errors import (
     WorkerNotFound,
     WrongExpectedVersion,
 )
+from batchtask.http.mounting import path_of
 from batchtask.http.problems import Problem
 from batchtask.identifiers import uuid7
 from batchtask.replaying import NotReplayable
@@ -73,7 +74,7 @@ class ProblemDetails(msgspec.Struct, kw_only=True):
 def problem_response(
     request: AnyRequest, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response[ProblemDetails]:
-    details = ProblemDetails(status=status, title=status.phrase, detail=detail, instance=request.url.path)
+    details = ProblemDetails(status=status, title=status.phrase, detail=detail, instance=path_of(request))
     return Response(details, status_code=status, media_type=PROBLEM_JSON, headers=dict(headers or {}))
 
 
@@ -87,7 +88,7 @@ def answer_error(request: AnyRequest, error: BatchTaskError) -> Response[Problem
     if status is None:
         return answer_unexpected(request, error)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        logger.warning("request cannot be served", extra={"path": request.url.path, "reason": str(error)})
+        logger.warning("request cannot be served", extra={"path": path_of(request), "reason": str(error)})
         return problem_response(request, status, _AWAY, {"Retry-After": str(RETRY_SECONDS)})
     return problem_response(request, status, str(error))
 
@@ -102,7 +103,7 @@ def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response
 
 def answer_data_error(request: AnyRequest, error: DataError) -> Response[ProblemDetails]:
     """Answer a value that the database cannot hold, which no check before it refused; the log tells where."""
-    logger.warning("value refused by the database", exc_info=error, extra={"path": request.url.path})
+    logger.warning("value refused by the database", exc_info=error, extra={"path": path_of(request)})
     detail = "a value of this request is none that the database can hold: leave out NUL characters and larger numbers"
     return problem_response(request, HTTPStatus.BAD_REQUEST, detail)
 
@@ -110,7 +111,7 @@ def answer_data_error(request: AnyRequest, error: DataError) -> Response[Problem
 def answer_unexpected(request: AnyRequest, error: Exception) -> Response[ProblemDetails]:
     """Answer a fault of ours: the traceback goes to the log, its reference to the caller."""
     reference = uuid7().hex[-12:]
-    logger.error("request failed", exc_info=error, extra={"path": request.url.path, "reference": reference})
+    logger.error("request failed", exc_info=error, extra={"path": path_of(request), "reference": reference})
     detail = f"Something failed here that is not your fault; tell an administrator the reference {reference}."
     return problem_response(request, HTTPStatus.INTERNAL_SERVER_ERROR, detail)
 

@@ -22,6 +22,7 @@ from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
 from batchtask.http.callers import Caller
 from batchtask.http.documentation import DocumentHandlers, openapi_config
 from batchtask.http.login import login_handlers
+from batchtask.http.mounting import MountableApp
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
 from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
@@ -103,7 +104,7 @@ def create_app(
         if not handler.opt.get(PUBLIC):
             connection.scope["user"] = await authentication.caller_of(connection)
 
-    return Litestar(
+    return MountableApp(
         # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
         route_handlers=[
             Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Protocol, runtime_checkable
 from urllib.parse import quote
 
 import msgspec
-from litestar import Controller, Response, delete, post
+from litestar import Controller, Request, Response, delete, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 from batchtask.errors import InvalidSchedule
 from batchtask.http.callers import SYSTEM, Caller
 from batchtask.http.choosing import Number
+from batchtask.http.mounting import root_of
 from batchtask.http.problems import NotFound
 from batchtask.http.texts import Name
 from batchtask.messages import SubmitTask
@@ -69,6 +70,8 @@ class ScheduleCommands(Controller):
     @post("/", status_code=HTTP_201_CREATED, sync_to_thread=True)
     def add(
         self,
+        *,
+        request: Request[Any, Any, Any],
         caller: NamedDependency[Caller],
         preparer: NamedDependency[Preparer],
         schedules: NamedDependency[ScheduleBook],
@@ -79,7 +82,7 @@ class ScheduleCommands(Controller):
         if "/" in data.name:
             raise InvalidSchedule("a schedule's name stands in paths: leave the slash out")
         next_at = schedules.add(data.name, data.cron, data.time_zone, preparer.command(_request(data)))
-        location = f"{SCHEDULES}/{quote(data.name, safe='')}"
+        location = f"{root_of(request)}{SCHEDULES}/{quote(data.name, safe='')}"
         return Response(_ticking(data.name, next_at), headers={"Location": location})
 
     @post("/{name:str}/pause", status_code=HTTP_200_OK, sync_to_thread=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, Response, post
+from litestar import Controller, Request, Response, post
 from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, JSONBody
 from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPTED
@@ -15,6 +15,7 @@ from litestar.status_codes import HTTP_200_OK, HTTP_201_CREATED, HTTP_202_ACCEPT
 from batchtask.definitions import Registry
 from batchtask.http.callers import Caller
 from batchtask.http.choosing import Number
+from batchtask.http.mounting import root_of
 from batchtask.http.readable import RowReader
 from batchtask.http.texts import Name
 from batchtask.http.views import TaskView
@@ -26,6 +27,8 @@ from producer.rest.idempotency import Repetitions, keyed_id
 from producer.task_request import TaskRequest
 
 TASKS = "/api/v2/tasks"
+
+AnyRequest = Request[Any, Any, Any]
 
 IdempotencyKey = Annotated[
     str | None,
@@ -64,6 +67,7 @@ class TaskSubmits(Controller):
     async def submit(
         self,
         *,
+        request: AnyRequest,
         caller: NamedDependency[Caller],
         producer: NamedDependency[Producer],
         registry: NamedDependency[Registry],
@@ -80,14 +84,14 @@ class TaskSubmits(Controller):
         """
         caller.require_may_start(registry[data.name])
         task_id = new_task_id() if idempotency_key is None else keyed_id(caller, idempotency_key)
-        request = _request(data, task_id, _owner(caller, data.owner))
+        wanted = _wanted(data, task_id, _owner(caller, data.owner))
         repetitions = Repetitions(rows, registry, PayloadStore(settings.payload_url))
-        if idempotency_key is not None and await repetitions.is_there(request):
-            return await _answer(rows, task_id, HTTP_200_OK)
-        await producer.submit_many([request])
-        answer = await _answer(rows, task_id, HTTP_201_CREATED)
+        if idempotency_key is not None and await repetitions.is_there(wanted):
+            return await _answer(request, rows, task_id, HTTP_200_OK)
+        await producer.submit_many([wanted])
+        answer = await _answer(request, rows, task_id, HTTP_201_CREATED)
         if idempotency_key is not None:
-            await repetitions.is_there(request)  # somebody may have been first with this key
+            await repetitions.is_there(wanted)  # somebody may have been first with this key
         return answer
 
 
@@ -99,23 +103,25 @@ def _owner(caller: Caller, owner: int | None) -> int:
     return owner
 
 
-def _request(wanted: NewTask, task_id: TaskId, owner: int) -> TaskRequest:
+def _wanted(data: NewTask, task_id: TaskId, owner: int) -> TaskRequest:
     return TaskRequest(
         task_id=task_id,
-        name=wanted.name,
-        parameters=wanted.parameters,
-        description=wanted.description,
+        name=data.name,
+        parameters=data.parameters,
+        description=data.description,
         owner=owner,
-        delay_seconds=wanted.delay_seconds,
-        start_at=wanted.start_at,
+        delay_seconds=data.delay_seconds,
+        start_at=data.start_at,
     )
 
 
-async def _answer(rows: RowReader, task_id: TaskId, status: int) -> Response[TaskView | Accepted]:
+async def _answer(
+    request: AnyRequest, rows: RowReader, task_id: TaskId, status: int
+) -> Response[TaskView | Accepted]:
     view = await rows.wait_for(task_id)
     content = view or Accepted(id=task_id)
     return Response(
         content,
         status_code=status if view else HTTP_202_ACCEPTED,
-        headers={"Location": f"{TASKS}/{task_id}"},
+        headers={"Location": f"{root_of(request)}{TASKS}/{task_id}"},
     )

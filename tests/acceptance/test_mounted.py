@@ -44,7 +44,7 @@ def url(amqp_url: str, database_url: str) -> Iterator[str]:
     engine = make_engine(database_url)
     record_story(engine, id_of(engine, "bob"), [Told("report", "Sales of May", 30)])
     engine.dispose()
-    with served(around(create_app(Settings(amqp_url=amqp_url, database_url=database_url)))) as host:
+    with served(around(create_app(Settings(amqp_url=amqp_url, database_url=database_url, submit_seconds=2)))) as host:
         yield host + PATH
 
 
@@ -58,6 +58,16 @@ def test_pages_session_and_indicator_stay_below_the_path(browser: Browser, url: 
         assert page.url == f"{url}/tasks/1"
         page.get_by_role("button", name="Log out").click()
         page.wait_for_url(f"{url}/login")
+
+
+def test_what_was_made_is_found_where_the_answer_says(url: str) -> None:
+    with httpx.Client(base_url=url.removesuffix(PATH), auth=("ann", PASSWORD)) as ann:
+        body = {"name": "nightly", "cron": "@daily", "task": "sleep", "parameters": {"seconds": 0}}
+        schedule = ann.post(f"{PATH}/api/v2/schedules", json=body).headers["location"]
+        assert ann.post(f"{schedule}/pause").json()["paused"] is True
+        # No projections run here: the task is safe, and cannot be read yet.
+        task = ann.post(f"{PATH}/api/v2/tasks", json={"name": "sleep", "parameters": {"seconds": 0}})
+        assert (task.status_code, task.headers["location"]) == (202, f"{PATH}/api/v2/tasks/{task.json()['id']}")
 
 
 def test_apis_document_and_stream_are_there_too(url: str) -> None:
