@@ -9,7 +9,14 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import (
+    ClientException,
+    HTTPException,
+    MethodNotAllowedException,
+    NotFoundException,
+    SerializationException,
+)
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from sqlalchemy.exc import DataError
 
 from batchtask.errors import (
@@ -28,7 +35,7 @@ from batchtask.errors import (
     WorkerNotFound,
     WrongExpectedVersion,
 )
-from batchtask.http.mounting import path_of
+from batchtask.http.mounting import path_of, root_of
 from batchtask.http.problems import Problem
 from batchtask.identifiers import uuid7
 from batchtask.replaying import NotReplayable
@@ -57,6 +64,8 @@ _AWAY = (
 )
 RETRY_SECONDS = 5
 PROBLEM_JSON = "application/problem+json"
+#: What the body is called in handlers. A body that is not there is a fault whose message is this name.
+_BODY = "data"
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -90,6 +99,11 @@ def answer_error(request: AnyRequest, error: BatchTaskError) -> Response[Problem
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("request cannot be served", extra={"path": path_of(request), "reason": str(error)})
         return problem_response(request, status, _AWAY, {"Retry-After": str(RETRY_SECONDS)})
+    if isinstance(error, TaskNotFound):
+        # What stands there for operators names the command line.
+        mine = f"{root_of(request)}/api/v2/tasks"
+        detail = f"there is no task {error.task_id} that you may see: check the id; {mine} lists yours"
+        return problem_response(request, status, detail)
     return problem_response(request, status, str(error))
 
 
@@ -124,6 +138,17 @@ def answer_deep_nesting(request: AnyRequest, error: RecursionError) -> Response[
 
 
 def _detail(request: AnyRequest, error: HTTPException) -> str:
+    """Say what to do about what the framework refuses, where that says no more than the status does."""
+    match error:
+        case NotFoundException():
+            return f"there is nothing at this address: {root_of(request)}/api/openapi.json lists all that there is"
+        case MethodNotAllowedException():
+            return f"{request.method} is not done at this address: send {(error.headers or {}).get('allow', '')}"
+        case RequestEntityTooLarge():
+            most = request.route_handler.resolve_request_max_body_size()
+            return f"the body has more than the {most} bytes that are taken here: send less"
+        case ClientException() if isinstance(error.__cause__, SerializationException):
+            return f"the body cannot be read as JSON: {error.detail}"
     match error.extra:
         case [*faults] if faults:
             return "; ".join(_fault(request, fault) for fault in faults if isinstance(fault, dict)) or error.detail
@@ -132,8 +157,11 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
 
 def _fault(request: AnyRequest, fault: Mapping[str, Any]) -> str:
     source = getattr(fault.get("source"), "value", fault.get("source"))
-    place = " ".join(str(part) for part in (source, _sent_name(request, fault.get("key"))) if part)
-    return f"{place}: {fault.get('message', '')}" if place else str(fault.get("message", ""))
+    name, message = fault.get("key"), fault.get("message", "")
+    if source == "body" and name == _BODY:
+        return "there is no body: send a JSON object" if message == repr(_BODY) else f"body: {message}"
+    place = " ".join(str(part) for part in (source, _sent_name(request, name)) if part)
+    return f"{place}: {message}" if place else str(message)
 
 
 def _sent_name(request: AnyRequest, name: Any) -> Any:

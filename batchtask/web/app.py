@@ -19,13 +19,16 @@ from batchtask.clock import DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
 from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
+from batchtask.http.caches import keep_nowhere
 from batchtask.http.callers import Caller
 from batchtask.http.documentation import DocumentHandlers, openapi_config
 from batchtask.http.login import login_handlers
+from batchtask.http.methods import Heads
 from batchtask.http.mounting import MountableApp
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
 from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
+from batchtask.http.queries import KnownQueries, require_known_query
 from batchtask.http.time_zones import zone_asked
 from batchtask.pausing import Pausing
 from batchtask.payloads import PayloadStore
@@ -132,7 +135,8 @@ def create_app(
             "zone": Provide(zone_asked, sync_to_thread=False),
             "producer": Provide(_producer, sync_to_thread=False),
         },
-        guards=[require_json_accepted, require_caller],
+        guards=[require_json_accepted, require_caller, require_known_query],
+        before_send=[keep_nowhere],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[
             watching_queues(settings, engine),
@@ -140,7 +144,7 @@ def create_app(
             running_hub(settings, engine, views),
         ],
         openapi_config=openapi_config(),
-        plugins=[DocumentHandlers()],
+        plugins=[DocumentHandlers(), KnownQueries(), Heads()],
         logging_config=None,
         debug=False,
     )

@@ -9,9 +9,10 @@ import re
 from collections.abc import AsyncIterator
 from io import FileIO
 from os import fstat
+from typing import Any
 from urllib.parse import quote, urlsplit
 
-from litestar import Controller, get
+from litestar import Controller, Request, get
 from litestar.di import NamedDependency
 from litestar.response import Stream
 from sqlalchemy import Engine, select
@@ -66,6 +67,8 @@ class FileReads(Controller):
     )
     async def file(
         self,
+        *,
+        request: Request[Any, Any, Any],
         caller: NamedDependency[Caller],
         engine: NamedDependency[Engine],
         settings: NamedDependency[Settings],
@@ -82,7 +85,7 @@ class FileReads(Controller):
             raise Unavailable("this server may not read the file; tell an administrator") from error
         if file is None:
             raise Gone(_gone(recorded))
-        return _download(file, result_name(recorded))
+        return _download(file, result_name(recorded), head_only=request.method == "HEAD")
 
 
 def _recorded_name(engine: Engine, task: TaskView) -> str:
@@ -108,10 +111,10 @@ def _gone(recorded: str) -> str:
     return f"the file {result_name(recorded)!r} is no longer there; submit the task again to make a new one"
 
 
-def _download(file: FileIO, name: str) -> Stream:
+def _download(file: FileIO, name: str, *, head_only: bool) -> Stream:
     size_bytes = fstat(file.fileno()).st_size
     headers = _HEADERS | {"Content-Length": str(size_bytes), "Content-Disposition": disposition(name)}
-    return Stream(_chunks(file, size_bytes), media_type=content_type(name), headers=headers)
+    return Stream(_chunks(file, 0 if head_only else size_bytes), media_type=content_type(name), headers=headers)
 
 
 async def _chunks(file: FileIO, size_bytes: int) -> AsyncIterator[bytes]:

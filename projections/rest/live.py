@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batchtask.errors import BatchTaskError
 from batchtask.http.authentication import Authentication
 from batchtask.http.callers import Caller
+from batchtask.http.methods import ENDLESS
 from batchtask.http.negotiation import ANY_MEDIA
 from batchtask.http.problems import Forbidden, NotAuthenticated, Problem
 from batchtask.settings import Settings
@@ -40,7 +41,8 @@ LONGEST_SECONDS = 3600.0
 RETRY = b"retry: 2000\n\n"
 KEEP_ALIVE = b": still here\n\n"
 HEADERS = {
-    "Cache-Control": "no-store",
+    # Whoever packs an answer keeps it back until there is enough to pack.
+    "Cache-Control": "no-store, no-transform",
     # nginx and others that heed it pass on each event at once.
     "X-Accel-Buffering": "no",
 }
@@ -78,7 +80,12 @@ class LiveUpdates(Controller):
     tags = ("tasks",)
     dependencies = {"hub": Provide(_hub, sync_to_thread=False)}  # noqa: RUF012 - as Litestar has it
 
-    @get("/live", opt={ANY_MEDIA: True}, media_type="text/event-stream", content_media_type="text/event-stream")
+    @get(
+        "/live",
+        opt={ANY_MEDIA: True, ENDLESS: True},
+        media_type="text/event-stream",
+        content_media_type="text/event-stream",
+    )
     async def live(
         self,
         *,
@@ -119,11 +126,13 @@ async def _content(
         now = asyncio.get_running_loop().time
         ends_at, check_at = now() + LONGEST_SECONDS * random.uniform(0.8, 1), now() + CHECK_SECONDS  # noqa: S311
         while not mailbox.closed and now() < ends_at:
-            yield b"".join(await mailbox.take(KEEP_ALIVE_SECONDS)) or KEEP_ALIVE
+            news = b"".join(await mailbox.take(KEEP_ALIVE_SECONDS)) or KEEP_ALIVE
+            # Before it is said: a reader who stood still for hours may be nobody by now.
             if now() >= check_at:
                 if not await still_caller():
                     return
                 check_at = now() + CHECK_SECONDS
+            yield news
 
 
 async def _is_still(caller: Caller, authentication: Authentication, request: AnyRequest) -> bool:

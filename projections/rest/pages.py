@@ -30,10 +30,11 @@ PAGES = {
     "/tasks/{number:str}": "task.html",
     "/operations": "operations.html",
 }
+#: To those of texts the framework adds the charset.
 TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
 #: Nothing but our own files runs or is loaded, whatever a task may have in its texts.

@@ -191,7 +191,7 @@ def test_a_process_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest
 
 def test_proxies_are_told_to_pass_events_on_at_once_and_to_keep_none(url: str) -> None:
     with httpx.stream("GET", f"{url}/api/v2/live", headers=calling("kari")) as response:
-        assert response.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store, no-transform"
         assert response.headers["x-accel-buffering"] == "no"
         assert next(response.iter_lines()) == "retry: 2000"
 

@@ -161,6 +161,21 @@ def test_bodies_that_are_no_submission_are_refused(
     assert len(refused.json()["detail"]) < 500
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "there is no body: send a JSON object"),
+        (b"{", "the body cannot be read as JSON: "),
+        (b'{"name": "sleep", "nmae": 1}', "body: Object contains unknown field `nmae`"),
+        (b" " * 11_000_000, "the body has more than the 10000000 bytes that are taken here: send less"),
+    ],
+    ids=["none", "cut", "unknown field", "too long"],
+)
+def test_a_body_that_does_not_do_is_told_what_would(web: WebSystem, content: bytes, words: str) -> None:
+    refused = web.client.post("/api/v2/tasks", content=content, headers={"X-Caller": "kari"})
+    assert refused.json()["detail"].startswith(words)
+
+
 def test_json_is_read_whatever_its_type_is_said_to_be(web: WebSystem) -> None:
     headers = {"X-Caller": "kari", "Content-Type": "application/x-www-form-urlencoded"}  # as `curl -d` sends it
     assert web.client.post("/api/v2/tasks", content=b'{"name":"sleep"}', headers=headers).status_code == 201

@@ -209,6 +209,8 @@ def test_a_result_file_is_downloaded_under_its_name(
     assert answer.headers["content-type"] == "application/pdf"
     assert answer.headers["content-disposition"].startswith("attachment; ")
     assert answer.headers["x-content-type-options"] == "nosniff"
+    head = client.head(str(answer.request.url), headers=calling("kari"))
+    assert (head.headers, head.content) == (answer.headers, b"")
 
 
 def test_a_download_may_ask_for_any_type(client: TestClient[Any], engine: Engine, folder: Path) -> None:
@@ -258,7 +260,7 @@ def test_what_belongs_to_a_task_is_seen_by_whoever_may_see_the_task(
     answer = get(client, task_id, what, who)
     assert answer.status_code == (200 if seen else 404)
     if not seen:
-        assert answer.json()["detail"].startswith(f"no task {task_id} is known")
+        assert answer.json()["detail"].startswith(f"there is no task {task_id} that you may see")
 
 
 @pytest.mark.parametrize("query", [

@@ -117,13 +117,19 @@ def test_pages_follow_one_another_without_gap_or_repetition(client: TestClient[A
         (
             "/api/v2/tasks/99999999999",
             404,
-            "no task 99999999999 is known; check the id, or look at `batchtask status`",
+            "there is no task 99999999999 that you may see: check the id; /api/v2/tasks lists yours",
         ),
         ("/api/v2/tasks?limit=0", 400, "query limit: Expected `int` >= 1"),
         ("/api/v2/tasks?state=asleep", 400, "query state: Invalid enum value 'asleep'"),
         ("/api/v2/tasks?owner=kari", 400, None),
         ("/api/v2/tasks?owner=99999999999999", 403, None),
-        ("/api/v2/nothing", 404, "Not Found"),
+        ("/api/v2/nothing", 404, "there is nothing at this address: /api/openapi.json lists all that there is"),
+        (
+            "/api/v2/tasks?sate=failed",
+            400,
+            "query 'sate' is not known here; known: before, limit, name, owner, state",
+        ),
+        ("/api/v2/me?x=1", 400, "query 'x' is not known here; known: nothing"),
     ],
 )
 def test_what_cannot_be_answered_gets_one_sentence(
@@ -147,6 +153,29 @@ def test_the_api_speaks_json_only(client: TestClient[Any], accept: str, status: 
     assert answer.status_code == status
     if status == 406:
         assert "JSON only" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/api/v2/tasks", "/api/v2/nothing", "/api/openapi.json", "/api/v1/BatchTask"])
+def test_answers_are_kept_nowhere_and_are_what_they_say(client: TestClient[Any], path: str) -> None:
+    headers = client.get(path, headers=calling("kari")).headers
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+
+
+def test_a_method_that_is_not_there_is_told_with_those_that_are(client: TestClient[Any]) -> None:
+    answer = client.put("/api/v2/tasks", headers=calling("kari"))
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    for words in ("PUT is not done at this address: send ", "GET", "POST", "HEAD"):
+        assert words in answer.json()["detail"]
+
+
+def test_head_is_answered_as_get_without_a_body_but_for_streams(client: TestClient[Any], engine: Engine) -> None:
+    path = f"/api/v2/tasks/{record(engine)}"
+    asked, head = client.get(path, headers=calling("kari")), client.head(path, headers=calling("kari"))
+    assert (head.status_code, head.content, head.headers) == (200, b"", asked.headers)
+    assert client.head(path, headers=calling("ola")).status_code == 404
+    assert client.head(path).status_code == 401
+    assert client.head("/api/v2/live", headers=calling("kari")).status_code == 405
 
 
 def test_the_openapi_document_is_served(client: TestClient[Any]) -> None:
