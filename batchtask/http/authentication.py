@@ -137,8 +137,9 @@ class Authentication:
 
     async def _by_service_token(self, token: str, address: str) -> Caller:
         async def find() -> Caller | None:
-            self.limit.require_room(address)
             user = await asyncio.to_thread(find_service_user, self.engine, token)
+            if user is None:
+                self.limit.guess(address)
             return await self._caller(user)
 
         caller = await self._callers.get(self._key("token", token), find)

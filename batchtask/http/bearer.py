@@ -55,11 +55,11 @@ class ProviderTokens:
         Raises:
             BadToken: It is not signed by the provider, or over, or not for us, or names nobody.
             Unavailable: The provider's keys cannot be had.
-            TooManyRequests: Too many forged tokens came from this address.
+            TooManyRequests: It is forged, and there were too many failures from this address. A good one is taken
+                all the same: many users may share an address with whoever forges.
         """
         if not self._issuer:
             raise BadToken("no identity provider is set up here: send a service token, which begins with bt_")
-        self._limit.require_room(address)
         key_id, algorithm = _header(token)
         keys = await self._source.keys_for(key_id, algorithm)
         claims = self._claims(token, keys, algorithm, address)

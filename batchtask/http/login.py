@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -11,6 +12,7 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency, Provide
 from litestar.response import Redirect
 
+from batchtask.errors import StoreUnavailable
 from batchtask.http.authentication import PUBLIC, Authentication
 from batchtask.http.callers import Caller
 from batchtask.http.cookies import cookies_of_login, cookies_of_logout
@@ -20,6 +22,8 @@ from batchtask.http.negotiation import ANY_MEDIA
 from batchtask.http.origins import address_of, require_own_origin
 from batchtask.http.problems import NotFound, TooManyRequests
 from batchtask.http.sessions import end_session
+
+logger = logging.getLogger(__name__)
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -52,7 +56,7 @@ def login_handlers(authentication: Authentication) -> Router:
     "/login", status_code=_SEE_OTHER, opt={PUBLIC: True, ANY_MEDIA: True}, request_max_body_size=_LARGEST_FORM_BYTES
 )
 async def log_in(request: AnyRequest, authentication: NamedDependency[Authentication]) -> Response[Any]:
-    """Begin a session and go on to the page that `next` names; back to the form when name and password do not fit.
+    """Begin a session and go on to the page that `next` names; back to the form otherwise, which says why.
 
     `next` stands in the address, which the form is posted to as well: so the browser keeps it, and no script has to.
     """
@@ -65,6 +69,10 @@ async def log_in(request: AnyRequest, authentication: NamedDependency[Authentica
         )
     except TooManyRequests as refusal:
         return _back(request, target, limited=refusal.headers["Retry-After"])
+    except StoreUnavailable as error:
+        # Whoever fills in a form reads the form again, and no JSON.
+        logger.warning("login cannot be checked", extra={"reason": str(error)})
+        return _back(request, target, away="1")
     if user is None:
         return _back(request, target, failed="1")
     session = authentication.signer.open(user)

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from batchtask.http.bounded import BoundedDict
 from batchtask.http.problems import TooManyRequests
@@ -79,7 +80,8 @@ class LoginLimit:
         Raises:
             TooManyRequests: Not now; says when.
         """
-        who = (name.casefold()[:_LONGEST_NAME], network_of(address))
+        # As it is looked for: a letter has several spellings in Unicode, each of which would be a name of its own.
+        who = (normalize("NFC", name).casefold()[:_LONGEST_NAME], network_of(address))
         self._enter(*who)
         attempt, answered = Attempt(), False
         try:
@@ -93,16 +95,14 @@ class LoginLimit:
                 self._came_in[who] = True
 
     def guess(self, address: str) -> None:
-        """Count a bearer token that nobody ever gave out."""
-        self._addresses.take(network_of(address), self._clock())
-
-    def require_room(self, address: str) -> None:
-        """Refuse an address that guessed too often to go on with it.
+        """Count a bearer token that nobody gave out, or that is over; nobody guesses one that is good.
 
         Raises:
-            TooManyRequests: Says when again.
+            TooManyRequests: There were too many failures from this address; says when again.
         """
-        _refuse_for(self._addresses.wait(network_of(address), self._clock()))
+        network, now = network_of(address), self._clock()
+        _refuse_for(self._addresses.wait(network, now))
+        self._addresses.take(network, now)
 
     def _enter(self, name: str, network: str) -> None:
         now = self._clock()

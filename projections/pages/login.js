@@ -10,6 +10,7 @@ replace(document.querySelector("#message"), message());
 function message() {
   const seconds = Number(asked.get("limited"));
   if (asked.has("limited")) return notice("warn", `Too many attempts. Wait ${waiting(seconds)}, then try again.`);
+  if (asked.has("away")) return notice("warn", "Nobody can log in at the moment. Try again in a minute; if it lasts, tell an administrator.");
   if (asked.has("failed")) return notice("bad", "User name or password is wrong. Check both and try again.");
   return null;
 }

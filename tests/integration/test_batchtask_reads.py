@@ -141,7 +141,7 @@ def test_what_one_may_not_see_is_not_there(client: TestClient[Any], engine: Engi
         task = recorded(engine, owner=owner)
         for answer in (get(client, f"/{task}"), ask(client, "GetBatchTaskInfo", Id=task)):
             assert answer.status_code == 404
-            assert answer.json()["detail"].startswith(f"no task {task} is known")
+            assert answer.json()["detail"].startswith(f"there is no task {task} that you may see")
         assert get(client, f"/{task}", "admin").json()["IsSystemTask"] is (owner == 0)
 
 
@@ -164,9 +164,9 @@ def test_an_answer_holds_the_newest_only(engine: Engine) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "detail"),
     [
-        ("/99999999999", 404, "no task 99999999999 is known"),
-        ("/" + "9" * 36, 404, "no task 999"),
-        ("/0", 404, "no task 0 is known"),
+        ("/99999999999", 404, "there is no task 99999999999 that you may see"),
+        ("/" + "9" * 36, 404, "there is no task 999"),
+        ("/0", 404, "there is no task 0 that you may see"),
         ("/Acquired", 400, "expected a task's id in digits, or the name of a state: 'Acquired' is no state"),
         ("/-1", 400, "expected a task's id"),
         ("/x%00", 400, "expected a task's id"),

@@ -246,6 +246,12 @@ def test_what_is_no_good_form_is_a_failed_login(browser: Client, body: bytes, ki
     assert (answer.status_code, "failed=1" in answer.headers.get("location", "")) == (303, True)
 
 
+def test_a_form_that_cannot_be_checked_leads_back_and_says_so_and_is_nobodys_failure() -> None:
+    with web_client("postgresql+psycopg://nobody@127.0.0.1:1/nothing") as browser:
+        for _ in range(7):
+            assert browser.log_in(next="/tasks/3").headers["location"] == "/login?away=1&next=%2Ftasks%2F3"
+
+
 def test_a_form_of_a_megabyte_is_refused(browser: Client) -> None:
     assert browser.log_in(password="x" * 1_000_000).status_code == 413
 

@@ -12,6 +12,7 @@ import pytest
 
 from batchtask.http.key_source import FAILED_SECONDS, KEEP_SECONDS, UNKNOWN_SECONDS, KeySource
 from batchtask.http.problems import Unavailable
+from batchtask.http.service_tokens import issue_token
 from batchtask.settings import Settings
 from tests.access_support import (
     CURVE_KEY,
@@ -195,3 +196,12 @@ def test_an_address_that_forges_tokens_is_slowed_down_but_not_one_whose_token_ex
         statuses = [status_of(client, provider.token(STRANGERS_KEY)) for _ in range(52)]
         assert statuses[:50] == [401] * 50
         assert statuses[-1] == 429
+
+
+def test_who_shares_an_address_with_forgers_is_let_in_with_a_good_token(people_url: str, provider: Provider) -> None:
+    with web_client(people_url, **provider.settings) as client:  # type: ignore[arg-type]
+        service = issue_token(client.engine, "bob", "of a program")[1]
+        statuses = [status_of(client, f"bt_{number}") for number in range(51)]
+        assert (statuses[:50], statuses[50]) == ([401] * 50, 429)
+        assert status_of(client, provider.token(STRANGERS_KEY)) == 429
+        assert (status_of(client, service), status_of(client, provider.token())) == (200, 200)
