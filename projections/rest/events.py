@@ -41,7 +41,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int  #: its place in the task's history, from 0
     occurred_at: datetime
-    type: str  #: such as `AttemptStarted`; docs/web-api.md has all
+    type: str  #: such as `AttemptStarted`; docs/reference.md has all
     text: str  #: the same in a sentence
     data: dict[str, Any]  #: its fields; tracebacks and checkpoints for administrators only
 

@@ -15,6 +15,7 @@ from batchtask.web.app import create_app
 DOCUMENT: dict[str, Any] = create_app(
     Settings(database_url="postgresql://nobody@127.0.0.1/nothing")
 ).openapi_schema.to_schema()
+WEB_API = (Path(__file__).resolve().parents[2] / "docs" / "web-api.md").read_text()
 REST_API = (Path(__file__).resolve().parents[2] / "docs" / "rest-api.md").read_text()
 
 
@@ -43,6 +44,12 @@ def test_every_refusal_is_a_problem(path: str, method: str, operation: dict[str,
     for status, answer in refusals.items():
         assert list(answer["content"]) == ["application/problem+json"], status
         assert answer["description"].endswith(".")
+
+
+@pytest.mark.parametrize("path", [path for path in DOCUMENT["paths"] if path.startswith("/api/v2/")])
+def test_every_path_of_the_modern_api_stands_on_its_page(path: str) -> None:
+    example = re.sub(r"\\{\w+\\}", r"[^/\\s]+", re.escape(path.removeprefix("/api/v2")))
+    assert re.search(rf"\$api{example}[\"?]", WEB_API), path
 
 
 def test_no_two_operations_have_one_name() -> None:
