@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from batchtask.clock import DatabaseClock
 from batchtask.errors import BatchTaskError
 from batchtask.http.bounded import BoundedDict
+from batchtask.http.problems import Unavailable
 from batchtask.identifiers import TaskId
 from projections.live.ear import Ear
 from projections.live.listeners import Listeners
@@ -81,6 +82,7 @@ class Hub:
         self._rescan_at = 0.0
         self._empty_since = 0.0
         self._trouble = ""
+        self._ended = False
 
     @contextmanager
     def joined(self, audience: int | None, caller: int) -> Iterator[Mailbox]:
@@ -98,7 +100,14 @@ class Hub:
                 self._empty_since = asyncio.get_running_loop().time()
 
     def require_room(self, caller: int) -> None:
-        """Hold that a caller may open one more stream; errors as of `Listeners.require_room`."""
+        """Hold that a caller may open one more stream.
+
+        Raises:
+            TooManyRequests, Unavailable: As of `Listeners.require_room`; or this process tells no news any more.
+        """
+        if self._ended:
+            # A stream that says nothing for ever would look like one in which nothing changes.
+            raise Unavailable("live updates have ended in this process, its log says why: ask for tasks now and then")
         self._listeners.require_room(caller)
 
     async def begin(self, mailbox: Mailbox, cursor: str) -> str:
@@ -148,6 +157,7 @@ class Hub:
                 await self._round()
                 await self._pause()
         finally:
+            self._ended = True
             self.close()
             await self._ear.close()
 

@@ -189,6 +189,18 @@ def test_a_process_has_so_many_streams_and_no_more(url: str, monkeypatch: pytest
         assert "ask for tasks now and then" in refused.json()["detail"]
 
 
+def test_where_no_news_come_any_more_there_are_no_streams(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_: hub.Hub) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(hub.Hub, "_round", broken)
+    with listening(url, "kari") as kari:
+        eventually(lambda: kari.ended)
+    refused = httpx.get(f"{url}/api/v2/live", headers=calling("kari"))
+    assert refused.status_code == 503
+    assert "ask for tasks now and then" in refused.json()["detail"]
+
+
 def test_proxies_are_told_to_pass_events_on_at_once_and_to_keep_none(url: str) -> None:
     with httpx.stream("GET", f"{url}/api/v2/live", headers=calling("kari")) as response:
         assert response.headers["cache-control"] == "no-store, no-transform"
