@@ -25,11 +25,11 @@ const SAFE = new Set(["GET", "HEAD"]);
  * @throws {Problem}
  */
 export async function api(path, { method = "GET", body, query = {}, signal, headers = {} } = {}) {
-  const response = await ask(address(path, query), {
+  const response = await proven(address(path, query), {
     method,
     signal,
     credentials: "same-origin",
-    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...proof(method), ...headers },
+    headers: { Accept: "application/json", ...(body === undefined ? {} : { "Content-Type": "application/json" }), ...headers },
     body: body === undefined ? undefined : JSON.stringify(body),
   });
   if (response.ok) return response.status === 204 ? null : decoded(response);
@@ -39,7 +39,7 @@ export async function api(path, { method = "GET", body, query = {}, signal, head
 
 /** End the session, and show the login page. */
 export async function logout() {
-  await fetch(here("logout"), { method: "POST", headers: proof("POST"), credentials: "same-origin" });
+  await proven(here("logout"), { method: "POST", credentials: "same-origin" });
   location.assign(here("login"));
 }
 
@@ -68,11 +68,27 @@ async function ask(url, options) {
   }
 }
 
-/** The header that proves that this page, and no other one, asks: the cookie's value. */
-function proof(method) {
-  if (SAFE.has(method)) return {};
+/**
+ * Ask with the header that proves that this page, and no other one, asks: the cookie's value. Other applications of
+ * this host, on any port, may have a cookie of that name, too: when ours is not the one, the session tells.
+ */
+async function proven(url, options) {
+  if (SAFE.has(options.method)) return ask(url, options);
+  const sent = cookieToken();
+  const response = await ask(url, withProof(options, sent));
+  if (response.status !== 403) return response;
+  const session = await ask(here("session"), { credentials: "same-origin", headers: { Accept: "application/json" } });
+  const token = session.ok ? (await session.json()).xsrf_token : sent;
+  return token === sent ? response : ask(url, withProof(options, token));
+}
+
+function withProof(options, token) {
+  return { ...options, headers: { ...options.headers, ...(token ? { "X-XSRF-TOKEN": token } : {}) } };
+}
+
+function cookieToken() {
   const cookie = document.cookie.split("; ").find((one) => one.startsWith("XSRF-TOKEN="));
-  return cookie ? { "X-XSRF-TOKEN": decodeURIComponent(cookie.slice("XSRF-TOKEN=".length)) } : {};
+  return cookie ? cookie.slice("XSRF-TOKEN=".length) : "";
 }
 
 async function decoded(response) {

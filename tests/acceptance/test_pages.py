@@ -92,6 +92,18 @@ def test_a_task_is_stopped_after_its_warning_was_read(page: Page, desk: PageDesk
     expect(item(page, "New fields")).to_contain_text("Stopped")
 
 
+def test_another_application_of_the_host_that_overwrites_our_cookie_stops_nobody(page: Page, desk: PageDesk) -> None:
+    desk.record(Told("sleep", "A nap", 5))
+    page.reload()
+    page.context.add_cookies([{"name": "XSRF-TOKEN", "value": "of%20another", "url": desk.url}])
+    item(page, "A nap").get_by_role("button", name="Stop A nap").click()
+    page.get_by_role("dialog").get_by_role("button", name="Stop task").click()
+    expect(item(page, "A nap")).to_contain_text("Stopped")
+    page.get_by_role("button", name="Log out").click()
+    page.wait_for_url("**/login")
+    assert page.request.get(f"{desk.url}/api/v2/me").status == 401
+
+
 def test_a_failure_is_explained_in_plain_words_and_a_traceback_is_for_administrators(
     page: Page, browser: Browser, desk: PageDesk
 ) -> None:
