@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import difflib
 import ipaddress
@@ -123,6 +124,7 @@ def _unknown(name: str, known: Mapping[str, object]) -> str:
 
 
 _SWITCH = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
+_KEY_BYTES = 32
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?", re.ASCII)
 
 
@@ -135,6 +137,14 @@ def _read_switch(text: str) -> bool:
 def _is_network(text: str) -> bool:
     try:
         return bool(ipaddress.ip_network(text))
+    except ValueError:
+        return False
+
+
+def _is_key(text: str) -> bool:
+    # What `batchtask secret new-key` makes, and Fernet takes. Sessions are signed with it: a word could be guessed.
+    try:
+        return len(base64.urlsafe_b64decode(text)) == _KEY_BYTES
     except ValueError:
         return False
 
@@ -182,6 +192,9 @@ def _relations(settings: Settings) -> list[str]:
         "BATCHTASK_SESSION_HOURS must be more than 0 and at most a year": 0
         < settings.session_hours
         <= LONGEST_TIMEOUT_SECONDS / 3600,
+        "BATCHTASK_SECRET_KEYS holds what is no key; `batchtask secret new-key` makes one": all(
+            _is_key(key.strip()) for key in settings.secret_keys.split(",") if key.strip()
+        ),
         "BATCHTASK_JWT_ISSUER and BATCHTASK_JWT_AUDIENCE must be set together": bool(settings.jwt_issuer)
         == bool(settings.jwt_audience),
         "BATCHTASK_JWT_KEYS needs BATCHTASK_JWT_ISSUER": bool(settings.jwt_issuer) or not settings.jwt_keys,

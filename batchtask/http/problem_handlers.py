@@ -143,7 +143,8 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
         case NotFoundException():
             return f"there is nothing at this address: {root_of(request)}/api/openapi.json lists all that there is"
         case MethodNotAllowedException():
-            return f"{request.method} is not done at this address: send {(error.headers or {}).get('allow', '')}"
+            allowed = sorted((error.headers or {}).get("allow", "").split(", "))
+            return f"{request.method} is not done at this address: send {', '.join(allowed)}"
         case RequestEntityTooLarge():
             most = request.route_handler.resolve_request_max_body_size()
             return f"the body has more than the {most} bytes that are taken here: send less"

@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from cryptography.fernet import Fernet
 
 from tests.access_support import PASSWORD, add_people, basic
 from tests.system import Part, System
 
-KEYS = {"secret_keys": "a-key-of-the-test"}
+KEYS = {"secret_keys": Fernet.generate_key().decode()}
 FORM = {"name": "bob", "password": PASSWORD}
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
 
 from batchtask.errors import SettingsError
 from batchtask.settings import Settings
+
+KEY = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
 
 def test_without_any_variable_every_setting_has_its_default() -> None:
@@ -86,6 +89,9 @@ def test_all_problems_are_told_together() -> None:
         ("SESSION_HOURS", "0"),
         ("SESSION_HOURS", "nan"),
         ("SESSION_HOURS", "9000"),
+        ("SECRET_KEYS", "change-me"),
+        ("SECRET_KEYS", "æøå"),
+        ("SECRET_KEYS", f"{KEY},{KEY[:-4]}"),
         ("JWT_ISSUER", "https://login.example.com"),
         ("JWT_AUDIENCE", "batchtask"),
         ("JWT_KEYS", "/srv/keys.pem"),
@@ -112,6 +118,13 @@ def test_origins_proxies_and_a_provider_are_taken_as_they_are_written() -> None:
             "BATCHTASK_JWT_AUDIENCE": "batchtask",
         }
     )
+
+
+def test_keys_are_taken_as_the_command_makes_them_and_never_shown() -> None:
+    assert Settings.read({"BATCHTASK_SECRET_KEYS": f" {KEY} , {KEY},"}).secret_keys
+    with pytest.raises(SettingsError) as refused:
+        Settings.read({"BATCHTASK_SECRET_KEYS": "hunter2"})
+    assert "hunter2" not in str(refused.value)
 
 
 def test_an_issuer_that_is_no_url_needs_to_be_told_where_the_keys_are() -> None:
