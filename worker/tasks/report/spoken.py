@@ -15,20 +15,36 @@ from worker.tasks.crm.criterion_values import read_flag, read_moment, read_text
 from worker.tasks.crm.fields import Choices, Definition, Kind
 from worker.tasks.crm.headings import translate
 from worker.tasks.crm.operators import canonical
+from worker.tasks.crm.periods import UNITS
 from worker.tasks.crm.subject import Subject
 from worker.tasks.crm.subjects import SUBJECTS
 from worker.tasks.report.values import Printer
 
-_SIGNS = {
+SIGNS = {
     "is": ("=", "≠"), "oneof": ("=", "≠"), "less": ("<", "≥"), "greater": (">", "≤"), "lessequals": ("≤", ">"),
     "greaterequals": ("≥", "<"), "before": ("<", "≥"), "after": (">", "≤"), "beforetime": ("<", "≥"),
     "aftertime": ("≥", "<"), "between": ("=", "≠"),
 }  # fmt: skip
-_WORDS = {
-    "begins": "begins with", "ends": "ends with", "contains": "contains", "isnull": "is empty",
-    "currentassociate": "= current user", "currentgroup": "= current group", "lastdays": "in the last days:",
-    "nextdays": "in the next days:", "beforedays": "longer ago than days:", "afterdays": "later than in days:",
+#: What an operator asks, and what its denial does, where there is one.
+WORDS = {
+    "begins": ("begins with", "does not begin with"), "ends": ("ends with", "does not end with"),
+    "contains": ("contains", "does not contain"), "isnull": ("is empty", "is not empty"),
+    "currentassociate": ("= current user", "≠ current user"), "currentgroup": ("= current group", "≠ current group"),
+    **{day: (day,) for day in ("today", "yesterday", "tomorrow")},
+    "beforetoday": ("before today",), "aftertoday": ("after today",), "datetime": ("=",),
+    **{f"{when}{unit}": (f"{when} {unit}",) for when in ("this", "last", "next")
+       for unit in ("week", "month", "quarter", "year")},
+    **{f"{when}half": (f"{when} half-year",) for when in ("this", "last", "next")},
+    "lastdays": ("in the last days:",), "nextdays": ("in the next days:",),
+    "beforedays": ("more days ago than:",), "afterdays": ("in more days than:",),
 }  # fmt: skip
+PERIODS = {
+    "thisperiod": "in this period:", "nextperiod": "in the next periods:",
+    "previousperiod": "in the previous periods:", "thisandnext": "now and next periods:",
+    "thisandprevious": "now and previous periods:",
+    "thispreviousandnext": "previous, this, next period:",
+}  # fmt: skip
+_MOST_VALUES = 20  #: of a criterion; a selection of companies by number may have thousands
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +79,18 @@ class Speaker:
     def _say_one(self, subject: Subject, criterion: Criterion) -> str:
         definition, path = self._find(subject, criterion.name)
         name, denied = canonical(criterion.operator)
-        sign = _SIGNS[name][denied] if name in _SIGNS else self._operator(name, criterion.operator, denied)
-        joiner = " – " if name == "between" else ", "
-        values = joiner.join(self._values(definition, criterion.values))
-        return " ".join(part for part in (path, sign, values) if part)
+        if name in PERIODS:
+            return " ".join((path, self._word(PERIODS[name]), self._periods(criterion.values)))
+        sign = SIGNS[name][denied] if name in SIGNS else self._word(WORDS.get(name, (name,))[denied])
+        values = self._values(definition, criterion.values[:_MOST_VALUES])
+        if (more := len(criterion.values) - _MOST_VALUES) > 0:
+            values.append(self._word("and {count} more").format(count=more))
+        return " ".join(part for part in (path, sign, (" – " if name == "between" else ", ").join(values)) if part)
 
-    def _operator(self, name: str, as_given: str, denied: bool) -> str:
-        word = self._word(_WORDS.get(name, as_given))
-        return f"{self._word('not')} {word}" if denied and name in _WORDS else word
+    def _periods(self, values: Sequence[str]) -> str:
+        """Say `2 × month`; criteria that are stored have a number for the unit."""
+        *count, unit = (read_text(value).strip() for value in values)
+        return " × ".join([*count, self._word(UNITS.get(unit, unit).lower())])
 
     def _find(self, subject: Subject, name: str) -> tuple[Definition | None, str]:
         """Return the field and its heading, behind those of the subjects on the way to it."""
