@@ -30,11 +30,12 @@ def add_report(
     order: str = "",
     layout: int | None = None,
     published: int = 1,
+    margin: int = 0,
     **values: Any,
 ) -> int:
     """Define a report and return its number; more values are those of its row in `sorpublish`."""
     kind = layout or (GROUP if groups else LIST)
-    template = _add_template(add, subject, kind, order=order, published=published)
+    template = _add_template(add, subject, kind, order=order, published=published, margin=margin)
     detail = add(crm7.sorsection, sortemplate_id=template, sectiontype="detail")
     for position, column in enumerate(columns):
         _add_field(add, detail, column, position)
@@ -73,8 +74,11 @@ def add_criterion(add: Add, report_id: int, field: str, operator: str, value: st
     )
 
 
-def _add_template(add: Add, subject: str, layout: int, *, order: str = "", published: int = 1) -> int:
-    return add(crm7.sortemplate, viewname=subject, layout=layout, orderby=order, published=published)
+def _add_template(
+    add: Add, subject: str, layout: int, *, order: str = "", published: int = 1, margin: int = 0
+) -> int:
+    margins = dict.fromkeys(("leftmargin", "rightmargin", "topmargin", "bottommargin"), margin)
+    return add(crm7.sortemplate, viewname=subject, layout=layout, orderby=order, published=published, **margins)
 
 
 def _add_field(add: Add, section: int, name: str, position: int, function: int = -1) -> None:

@@ -14,6 +14,9 @@ from worker.tasks.crm.subject import Link, Subject
 from worker.tasks.crm.subjects import SUBJECTS
 
 _WITHOUT = "without"
+_FURTHEST = 8  #: slashes in a name; a guess: nobody asks for more, and the database has to join them all
+_SHOWN = 60  #: characters of a name that is not known, and
+_SHOWN_NAMES = 20  #: names that are: a sentence has to end
 
 
 def everything(_subject: str, _row: FromClause) -> Condition:
@@ -64,7 +67,15 @@ class Catalogue:
         return (name.strip(), definition) if definition else None
 
     def link(self, subject: Subject, name: str) -> tuple[Link | None, str]:
-        """Split `link/name`; no link if the first part is none."""
+        """Split `link/name`; no link if the first part is none.
+
+        Raises:
+            TaskFailure: The name leads further than anybody means: from companies to projects and back, say.
+        """
+        if name.count("/") > _FURTHEST:
+            raise TaskFailure(
+                f"The field {name[:_SHOWN]!r}… leads over more than {_FURTHEST - 1} records: use fewer."
+            )
         first, _, rest = name.strip().partition("/")
         links = {known.lower(): link for known, link in subject.links.items()}
         link = links.get(first.lower()) or links.get(first.lower().removeprefix(_WITHOUT))
@@ -99,7 +110,7 @@ class Catalogue:
             return TaskFailure(
                 f"{name!r} can be asked for, but it is not one value: a {subject.name} has many of them."
             )
-        return TaskFailure(f"A {subject.name} has no field {name!r}. {self.suggest(subject, name)}")
+        return TaskFailure(f"A {subject.name} has no field {name[:_SHOWN]!r}. {self.suggest(subject, name)}")
 
     def suggest(self, subject: Subject, name: str) -> str:
         """Say what could have been meant by an unknown field's name."""
@@ -128,7 +139,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
     if close:
         return f"Did you mean {' or '.join(by_lower[one] for one in close)}?"
-    return f"Known are {', '.join(by_lower.values())}."
+    names = list(by_lower.values())
+    more = len(names) - _SHOWN_NAMES
+    return f"Known are {', '.join(names[:_SHOWN_NAMES])}{f' and {more} more' if more > 0 else ''}."
 
 
 def is_without(subject: Subject, name: str) -> bool:

@@ -20,6 +20,8 @@ Sees = Callable[[str, FromClause], Condition]  #: which rows of a subject somebo
 
 #: The CRM writes 1760-01-01 where there is no date.
 NO_DATE_BEFORE = datetime(1800, 1, 1)
+#: The database knows later dates, and `infinity`; nobody means them, and Python has none.
+NO_DATE_AFTER = datetime.max
 
 
 class Kind(enum.Enum):
@@ -162,7 +164,7 @@ def counted(
     def read(base: FromClause, sees: Sees) -> Reading:
         row = table.alias()
         value = select(measure(row)).where(on(base, row), sees(subject, row)).correlate(base).scalar_subquery()
-        return Reading(value=value, holds=lambda test: test(value))
+        return Reading(value=shown(kind, value), holds=lambda test: test(value))
 
     return Definition(kind=kind, heading=heading, read=read)
 
@@ -177,11 +179,11 @@ def comparable(kind: Kind, value: Expression) -> Expression:
 
 
 def shown(kind: Kind, value: Expression) -> Expression:
-    """Turn what the CRM writes for "no date" into NULL, and drop the time of what is a date only."""
+    """Turn what is no date into NULL, and drop the time of what is a date only."""
     if not kind.is_date:
         return value
     day = func.date_trunc("day", value, type_=DateTime()) if kind is Kind.DATE else value
-    return case((value >= NO_DATE_BEFORE, day))
+    return case((value.between(NO_DATE_BEFORE, NO_DATE_AFTER), day))
 
 
 def is_blank(kind: Kind, value: Expression) -> Condition:

@@ -34,7 +34,7 @@ class CrossLines:
         self._records = records
         self._cross = cross
         self._printer = printer
-        self._row, row_unit = records.field(cross.row.name)
+        self._row, row_unit = records.field(_by_month(records, cross.row.name))
         self._column, column_unit = records.field(_by_month(records, cross.column.name))
         self._data, _ = records.field(cross.data.name)
         _require_number(self._data, cross.total)
@@ -81,10 +81,12 @@ class CrossLines:
         return grouped.order_by(of_all_rows, self._records.sorted_by(self._row, row))
 
     def _cells(self) -> Subquery:
-        data: Expression = self._data.value
+        records = self._records
+        # An empty text does not count, as if it were not there.
+        data = records.grouped_by(self._data)
         if self._cross.total in {Total.SUM, Total.AVERAGE}:
             data = cast(data, Numeric)
-        return self._records.select([_key(self._row), _key(self._column), data]).subquery()
+        return records.select([records.grouped_by(self._row), records.grouped_by(self._column), data]).subquery()
 
     def _column_keys(self) -> Sequence[Any]:
         cell = self._cells()
@@ -119,7 +121,3 @@ def _by_month(records: Records, name: str) -> str:
 def _require_number(field: Field, total: Total) -> None:
     if total is not Total.COUNT and not field.kind.is_number:
         raise TaskFailure(f"{field.name!r} is a {field.kind.value} field: a cross table can only count it.")
-
-
-def _key(field: Field) -> Expression:
-    return func.nullif(field.value, "") if field.kind is Kind.TEXT else field.value

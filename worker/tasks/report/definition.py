@@ -21,13 +21,15 @@ from worker.tasks.crm.criteria import Criterion
 from worker.tasks.crm.rights import Reader
 from worker.tasks.crm.subject import Subject
 from worker.tasks.crm.subjects import SUBJECTS
-from worker.tasks.report.model import Align
+from worker.tasks.report.model import PAPER_HEIGHT, PAPER_WIDTH, TWIPS_PER_INCH, Align
 
 _NOBODY = 0xFFFF_FFFF
 _LANDSCAPE = 2
 _SUBJECTS = {2: "contact", 3: "project", 4: "sale", 5: "appointment", 6: "selection"}
 _ALIGNMENTS = {0: Align.LEFT, 1: Align.RIGHT, 2: Align.CENTER}
 _GROUP_LEVELS = 3
+_CALENDARS = range(5, 8)
+_LEAST_ROOM = 2 * TWIPS_PER_INCH  # a guess: less has no room for a line of text
 
 
 class Layout(enum.IntEnum):
@@ -103,6 +105,14 @@ class Geometry:
     top_margin: int
     bottom_margin: int
     landscape: bool
+
+    @property
+    def has_room(self) -> bool:
+        """Say whether the margins leave enough of the paper to print on."""
+        sides = (PAPER_WIDTH, PAPER_HEIGHT)
+        width, height = (max(sides), min(sides)) if self.landscape else sides
+        room = (width - self.left_margin - self.right_margin, height - self.top_margin - self.bottom_margin)
+        return min(room) >= _LEAST_ROOM
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,8 +190,9 @@ def _layout(name: str, template: Any) -> Layout:
     try:
         return Layout(template.layout)
     except ValueError:
+        kind = "is a calendar" if template.layout in _CALENDARS else f"has the unknown layout {template.layout}"
         raise TaskFailure(
-            f"The report {name!r} is a calendar, which is not printed here: choose a list, labels or a cross table."
+            f"The report {name!r} {kind}, which is not printed here: choose a list, labels or a cross table."
         ) from None
 
 

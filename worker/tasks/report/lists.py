@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func
+from sqlalchemy import Select
 
 from batchtask.definitions import TaskFailure
-from worker.tasks.crm.fields import Expression, Field, Kind
+from worker.tasks.crm.fields import Field, Kind
 from worker.tasks.crm.headings import translate
 from worker.tasks.report.definition import ReportColumn, ReportDefinition, Total
 from worker.tasks.report.model import Align, Column, Line, LineKind
@@ -39,6 +39,7 @@ class ListLines:
         self._definition = definition
         self._columns = [self._part(column) for column in _require_columns(definition)]
         self._groups = [self._part(ReportColumn(name=name)) for name in definition.groups]
+        self._counted: list[Field] = []  #: fields that are counted without being columns
         self._totals = self._make_totals()
 
     def columns(self) -> list[Column]:
@@ -50,10 +51,10 @@ class ListLines:
 
     def lines(self) -> Iterator[Line]:
         """Yield all lines in order."""
-        groups = len(self._groups)
+        groups, columns = len(self._groups), len(self._columns)
         before: Sequence[Any] | None = None
         for row in self._records.stream(self._query()):
-            keys, values = row[:groups], row[groups : groups + len(self._columns)]
+            keys, values = row[:groups], row[groups:]
             if before is None or keys != before:
                 level = _first_difference(before, keys)
                 if before is not None:
@@ -62,7 +63,7 @@ class ListLines:
                 before = keys
             for totals in self._totals:
                 totals.add(values)
-            cells = [part.print(value) for part, value in zip(self._columns, values, strict=True)]
+            cells = [part.print(value) for part, value in zip(self._columns, values[:columns], strict=True)]
             yield Line(kind=LineKind.DETAIL, cells=cells, level=groups)
         if before is not None:
             yield from self._close(before, 0)
@@ -71,8 +72,9 @@ class ListLines:
     def _query(self) -> Select[Any]:
         """Order by groups, then as defined, then by id, so that two runs give the same."""
         records = self._records
-        group_keys = [_group_key(part.field) for part in self._groups]
-        query = records.select([*group_keys, *(part.field.value for part in self._columns)])
+        group_keys = [records.grouped_by(part.field) for part in self._groups]
+        fields = [*(part.field for part in self._columns), *self._counted]
+        query = records.select([*group_keys, *(field.value for field in fields)])
         order = [records.sorted_by(part.field, key) for part, key in zip(self._groups, group_keys, strict=True)]
         for name, descending in self._definition.order:
             field, _ = records.field(name)
@@ -89,18 +91,22 @@ class ListLines:
 
     def _total_lines(self, level: int, title: str) -> Iterator[Line]:
         totals = self._totals[level]
-        for function, by_column in totals.by_function().items():
-            cells = [""] * len(self._columns)
+        count = len(self._columns)
+        for function, results in totals.by_function().items():
+            by_column = {column: result for column, result in results.items() if column < count}
+            cells = [""] * count
             for column, result in by_column.items():
                 cells[column] = self._total_text(self._columns[column], function, result)
             place = self._title_place(by_column)
-            cells[place] = " ".join(filter(None, [self._total_title(function, title, level), cells[place]]))
+            counts = [str(result) for column, result in results.items() if column >= count]
+            cells[place] = " ".join(filter(None, [self._total_title(function, title, level), *counts, cells[place]]))
             yield Line(kind=LineKind.TOTAL, cells=cells, level=level)
         totals.reset()
 
     def _title_place(self, taken: Collection[int]) -> int:
         """Return the widest column left of the totals, where their title does not have to wrap."""
-        free = range(min(taken)) or [column for column in range(len(self._columns)) if column not in taken] or [0]
+        columns = range(len(self._columns))
+        free = range(min(taken, default=len(columns))) or [column for column in columns if column not in taken] or [0]
         return max(free, key=lambda column: self._definition.columns[column].width)
 
     def _total_title(self, function: Total, title: str, level: int) -> str:
@@ -129,13 +135,22 @@ class ListLines:
 
     def _make_totals(self) -> list[LevelTotals]:
         places = {part.field.name.lower(): position for position, part in enumerate(self._columns)}
+        columns = frozenset(places)
         wanted: list[list[tuple[int, Total]]] = [[] for _ in range(len(self._groups) + 1)]
         for one in self._definition.totals:
             if one.level < len(wanted):
                 field, _ = self._records.field(one.name)
-                place = places.get(field.name.lower())
-                wanted[one.level].append((_require_total(field, one.total, place), one.total))
+                _require_total(field, one.total, is_column=field.name.lower() in columns)
+                wanted[one.level].append((self._place(field, places), one.total))
         return [LevelTotals(level) for level in wanted]
+
+    def _place(self, field: Field, places: dict[str, int]) -> int:
+        """Return where a field's values stand in a row; one that is no column is read behind them."""
+        name = field.name.lower()
+        if name not in places:
+            places[name] = len(self._columns) + len(self._counted)
+            self._counted.append(field)
+        return places[name]
 
 
 def _require_columns(definition: ReportDefinition) -> Sequence[ReportColumn]:
@@ -146,20 +161,14 @@ def _require_columns(definition: ReportDefinition) -> Sequence[ReportColumn]:
     return definition.columns
 
 
-def _require_total(field: Field, total: Total, place: int | None) -> int:
+def _require_total(field: Field, total: Total, *, is_column: bool) -> None:
     """Refuse a total that cannot be made or has no column to stand in; a count can stand anywhere."""
     if total in {Total.SUM, Total.AVERAGE} and not field.kind.is_number:
         raise TaskFailure(
             f"{field.name!r} is a {field.kind.value} field, and so cannot be added up: edit the report."
         )
-    if place is None and total is not Total.COUNT:
+    if not is_column and total is not Total.COUNT:
         raise TaskFailure(f"The report totals {field.name!r}, which is not one of its columns: edit the report.")
-    return place or 0
-
-
-def _group_key(field: Field) -> Expression:
-    """An empty text and no text at all are one group."""
-    return func.nullif(field.value, "") if field.kind is Kind.TEXT else field.value
 
 
 def _first_difference(before: Sequence[Any] | None, keys: Sequence[Any]) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 TWIPS_PER_INCH = 1440
+PAPER_WIDTH, PAPER_HEIGHT = 11906, 16838  #: portrait A4, in twips
 
 
 class Align(enum.Enum):
@@ -55,8 +56,8 @@ class Sheet:
     footer: str = ""  #: who printed it and when; the page's number is added
     page_word: str = "Page {page} of {pages}"  #: in the reader's language
     empty: str = ""  #: printed instead of lines when there are none
-    paper_width: int = 11906  #: portrait A4
-    paper_height: int = 16838
+    paper_width: int = PAPER_WIDTH
+    paper_height: int = PAPER_HEIGHT
     left_margin: int = 720
     right_margin: int = 720
     top_margin: int = 720

@@ -19,6 +19,7 @@ from worker.tasks.crm.subject import Subject
 from worker.tasks.report.values import UNITS
 
 _BATCH_ROWS = 1000
+_SPACES = " \t\r\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
 _COLLATIONS = text("SELECT collname FROM pg_collation WHERE collname = ANY(:names)")
 
 
@@ -57,9 +58,14 @@ class Records:
 
     def sorted_by(self, field: Field, value: Expression, *, descending: bool = False) -> Expression:
         """Make what to ORDER BY; texts in the order of the reader's language."""
-        is_text = field.kind is Kind.TEXT or (field.choices is not None and field.choices.rows is not None)
-        expression: Expression = collate(value, self.collation) if is_text and self.collation else value
+        is_text = _is_text(field) and self.collation
+        expression: Expression = collate(value, self.collation) if is_text else value
         return expression.desc().nulls_last() if descending else expression.asc().nulls_last()
+
+    @staticmethod
+    def grouped_by(field: Field) -> Expression:
+        """Make what a group has in common; spaces around a text make no other one, an empty text is none."""
+        return func.nullif(func.btrim(field.value, _SPACES), "") if _is_text(field) else field.value
 
     def stream(self, query: Select[Any]) -> Iterator[Any]:
         """Yield rows without holding them all."""
@@ -92,6 +98,10 @@ def find_records(
         where=and_(*parts),
         collation=_collation(connection, language),
     )
+
+
+def _is_text(field: Field) -> bool:
+    return field.kind is Kind.TEXT or (field.choices is not None and field.choices.rows is not None)
 
 
 def split_unit(name: str) -> tuple[str, str]:

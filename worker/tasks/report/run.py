@@ -162,6 +162,8 @@ class _Request:
         return progress
 
     def _sheet(self, found: ListLines | CrossLines) -> Sheet:
+        if self._parameters.file_type == "pdf" and not self._definition.geometry.has_room:
+            raise TaskFailure(f"The margins of {self._definition.name!r} leave no room on A4 paper: edit the report.")
         words = self._printer.words
         return Sheet(
             title=self._definition.name,

@@ -19,7 +19,7 @@ class Accumulator:
         self._most: Any = None
 
     def add(self, value: Any) -> None:
-        if value is None:
+        if value is None or (isinstance(value, str) and not value.strip()):
             return
         self._count += 1
         match self.total:
