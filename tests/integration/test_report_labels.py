@@ -10,7 +10,7 @@ from batchtask import crm7
 from batchtask.definitions import TaskFailure
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm
 from batchtask.testing import FakeContext
-from tests.crm_support import asking, connected, crm_rows
+from tests.crm_support import add_user, asking, connected, crm_rows
 from tests.report_support import LABEL, add_report, print_report
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.catalogue import Catalogue, find_subject
@@ -81,6 +81,61 @@ def test_whoever_gets_no_label_is_named_with_the_reason(
     lines = [record.getMessage() for record in caplog.records]
     assert len(lines) == 12
     assert all(line.startswith("left out: ") for line in lines)
+
+
+def left_out(caplog: pytest.LogCaptureFixture) -> dict[str, str]:
+    """Why somebody got no label, by name or number."""
+    lines = [record.getMessage().split(": ") for record in caplog.records]
+    return {named.partition(" (")[0]: reason for _, named, reason in lines}
+
+
+def test_members_who_are_gone_or_have_moved_on_are_named_as_well(
+    context: FakeContext, crm: SampleCrm, caplog: pytest.LogCaptureFixture
+) -> None:
+    awkward = [{"name": "selectionId", "values": [str(crm.awkward_selection_id)]}]
+    with caplog.at_level(logging.WARNING):
+        outcome = print_report(context, crm.reports["Labels for a selection"], file_type="pdf", restrictions=awkward)
+    assert outcome.response.startswith("Labels for a selection: 16 labels; 10 left out: 3 ")
+    found = left_out(caplog)
+    assert len(found) == 10
+    gone = "company deleted or not yours to read"
+    assert [reason for named, reason in found.items() if named.startswith("company ")] == [gone] * 3
+    assert found["Somebody Was Deleted AS"] == "person deleted or not yours to read"
+    assert found["Flytte Fugl, Former Employer AS"] == "works for another company"
+
+
+def test_a_member_whose_company_is_not_the_users_to_read_goes_by_number(
+    context: FakeContext, crm: SampleCrm, caplog: pytest.LogCaptureFixture
+) -> None:
+    with crm_rows(context.database_url) as add:
+        role = add(crm7.role, name="Reads selections")
+        user = add_user(add, "ANN")
+        add(crm7.userrolelink, associate_id=user, role_id=role)
+        for table, relation in ((5, 0), (6, 0), *((23, relation) for relation in range(4))):
+            add(crm7.dataright, roleid=role, tableid=table, relationtoowner=relation, crud="R")
+        hidden = add(crm7.contact, name="Hidden AS", associate_id=crm.associate_id)
+        own = add(crm7.contact, name="Own AS", associate_id=user)
+        add(crm7.address, owner_id=own, atype_idx=1, address1="Storgata 1", zipcode="0150", city="OSLO")
+        selection = add(crm7.selection, name="Mixed", associate_id=user)
+        for company in (hidden, own):
+            add(crm7.selectionmember, selection_id=selection, contact_id=company)
+    context.owner = user
+    mixed = [{"name": "selectionId", "values": [str(selection)]}]
+    with caplog.at_level(logging.WARNING):
+        outcome = print_report(context, crm.reports["Labels for a selection"], file_type="pdf", restrictions=mixed)
+    assert outcome.response.startswith("Labels for a selection: 1 label; 1 left out")
+    assert left_out(caplog) == {f"company {hidden}, person 0": "company deleted or not yours to read"}
+
+
+def test_a_company_that_uses_the_home_of_one_of_its_people_gets_its_mail_there(context: FakeContext) -> None:
+    at_home = ["Uses Home Address AS", "Villaveien 7", "1358 JAR"]
+    assert labels_of(context, "contact")["Uses Home Address AS"] == at_home
+    person = crm7.person.c
+    with connected(context.database_url) as connection, connection.begin():
+        connection.execute(update(crm7.person).values(retired=1).where(person.lastname == "Hjemme"))
+    assert labels_of(context, "contact")["Uses Home Address AS"][1].startswith("Postboks ")
+    hidden = labels_of(context, "contact", lambda subject, _: false() if subject == "person" else true())
+    assert hidden["Uses Home Address AS"][1].startswith("Postboks ")
 
 
 def test_a_label_report_needs_a_sheet_that_is_there(context: FakeContext, crm: SampleCrm) -> None:

@@ -53,18 +53,25 @@ class Reader:
         by_role = self._related("selection", row, row.c.associate_id, row.c.group_idx)
         return and_(by_role, self._visible("selection", row, row.c.selection_id))
 
+    def sees_of_open_selections(self, subject: str, row: FromClause) -> Condition:
+        """Say as `sees` which rows may be read, but of a selection all members: to name those who are left out."""
+        if self.unrestricted or subject != "selection":
+            return self.sees(subject, row)
+        return self._of_open_selection(row)
+
     def reads_any(self, subject: str) -> bool:
         """Say whether the role lets the user read records of this subject at all."""
         return self.unrestricted or self.relations is None or bool(self._allowed(_TABLES[subject]))
 
     def _sees_member(self, row: FromClause) -> Condition:
-        selection, contact = crm7.selection.alias(), crm7.contact.alias()
-        return and_(
-            exists()
-            .where(selection.c.selection_id == row.c.selection_id, self.sees_selection(selection))
-            .correlate(row),
-            exists().where(contact.c.contact_id == row.c.contact_id, self.sees("contact", contact)).correlate(row),
-        )
+        contact = crm7.contact.alias()
+        readable = and_(contact.c.contact_id == row.c.contact_id, self.sees("contact", contact))
+        return and_(self._of_open_selection(row), exists().where(readable).correlate(row))
+
+    def _of_open_selection(self, row: FromClause) -> Condition:
+        selection = crm7.selection.alias()
+        readable = and_(selection.c.selection_id == row.c.selection_id, self.sees_selection(selection))
+        return exists().where(readable).correlate(row)
 
     def _by_role(self, subject: str, row: FromClause) -> Condition:
         owner, group = _owner_of(subject, row)

@@ -1,7 +1,7 @@
 """Labels: whom the records of a report are addressed to, and the lines of the address.
 
-The address is the person's own where the person wants mail there or has no company, else the company's postal
-address, else its street address. Whoever wants no mail, or has no address, gets no label.
+The address is the person's own where the person wants mail there or has no company, else the company's: the home of
+one of its people where it uses that, its postal address, its street address. Whoever gets no label is named.
 """
 
 from __future__ import annotations
@@ -10,29 +10,21 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from batchtask.definitions import TaskContext, TaskFailure
+from batchtask.definitions import TaskContext
 from worker.tasks.crm.addresses import Address, Country, Layouts, first_filled, format_label
+from worker.tasks.report.label_fields import ADDRESS, label_values
 from worker.tasks.report.model import Label
 from worker.tasks.report.records import Records
 
-#: How to get from a subject to the company and the person that a label is for; None = there is none.
-_WAYS: Mapping[str, tuple[str, str | None]] = {
-    "contact": ("", None),
-    "person": ("contact/", ""),
-    "selection": ("contact/", "person/"),
-    "sale": ("contact/", "person/"),
-    "appointment": ("contact/", "person/"),
-    "document": ("contact/", "person/"),
-}
-_ADDRESS = ("line1", "line2", "line3", "zip", "city", "county", "state")
-_COMPANY = ("name", "department", "orgnr", "code", "number", "stop", "contactNoMail")
-_PERSON = (
-    "fullName", "firstName", "middleName", "lastName", "mrMrs", "title", "department", "position",
-    "personNoMail", "retired", "useAsMailingAddress", "hasCompany",
-)  # fmt: skip
-
 #: Why somebody gets no label, in words.
-REASONS = {"no-mailing": "no mailing", "retired": "retired", "no-address": "no address"}
+REASONS = {
+    "company-gone": "company deleted or not yours to read",
+    "person-gone": "person deleted or not yours to read",
+    "elsewhere": "works for another company",
+    "no-mailing": "no mailing",
+    "retired": "retired",
+    "no-address": "no address",
+}
 
 
 class Addressees:
@@ -48,50 +40,68 @@ class Addressees:
         countries: Mapping[int, Country],
         own_country: Country,
     ) -> None:
-        if records.subject.name not in _WAYS:
-            raise TaskFailure(f"A {records.subject.name} has no address: labels cannot be printed for it.")
         self._context = context
         self._records = records
         self._order = order
         self._layouts = layouts
         self._countries = countries
         self._own_country = own_country
-        self._names = list(_fields(*_WAYS[records.subject.name]))
+        self._values = label_values(records)
         self.left_out: Counter[str] = Counter()
 
     def labels(self) -> Iterator[Label]:
         """Yield the labels in order."""
         records = self._records
-        query = records.select([records.field(path)[0].value for _, path in self._names])
+        query = records.select(list(self._values.values()))
         order = []
         for name, descending in self._order:
             field, _ = records.field(name)
             order.append(records.sorted_by(field, field.value, descending=descending))
         for row in records.stream(query.order_by(*order, records.subject.table.c[records.subject.key])):
-            values_by_name = {name: value for (name, _), value in zip(self._names, row, strict=True)}
-            if label := self._label(values_by_name):
+            if label := self._label(dict(zip(self._values, row, strict=True))):
                 yield label
 
     def _label(self, row: Mapping[str, Any]) -> Label | None:
         address = self._address(row)
-        if reason := _reason(row, address):
+        if reason := self._reason(row, address):
             self._leave_out(row, reason)
             return None
         values = self._variables(row, address)
         return Label(lines=format_label(self._layouts.label(address.country), values.get))
 
     def _address(self, row: Mapping[str, Any]) -> Address:
-        company = self._countries.get(row["countryId"] or 0, Country())
-        home_country = self._countries.get(row.get("person.countryId") or 0, company)
-        home = _address(row, "home", home_country)
-        addresses = [_address(row, "post", company), _address(row, "street", company)]
+        at_company = self._countries.get(row["countryId"] or 0, Country())
+        company = [_address(row, "post", at_company), _address(row, "street", at_company)]
+        if not row.get("personId"):
+            return first_filled([self._home(row, "colleague", at_company), *company])
         # A company that the user may not read is no reason to print where its people live.
-        uses_home = row.get("useAsMailingAddress") or not row.get("hasCompany")
-        return first_filled([home, *addresses] if uses_home else addresses)
+        uses_home = row["useAsMailingAddress"] or not row["namedCompany"]
+        return first_filled([self._home(row, "home", at_company), *company] if uses_home else company)
+
+    def _home(self, row: Mapping[str, Any], prefix: str, at_company: Country) -> Address:
+        country = row["person.countryId"] if prefix == "home" else row["colleague.countryId"]
+        return _address(row, prefix, self._countries.get(country or 0, at_company))
+
+    def _reason(self, row: Mapping[str, Any], address: Address) -> str:
+        # A person at home can be written to without a company; whoever stands for a company cannot.
+        is_about_person = self._records.subject.name == "person"
+        if row["namedCompany"] and not row["contactId"] and not (is_about_person and address):
+            return "company-gone"
+        if row["namedPerson"] and not row.get("personId"):
+            return "person-gone"
+        if row["worksElsewhere"]:
+            return "elsewhere"
+        if row["stop"] or row["contactNoMail"] or row.get("personNoMail"):
+            return "no-mailing"
+        if row.get("retired"):
+            return "retired"
+        return "" if address else "no-address"
 
     def _leave_out(self, row: Mapping[str, Any], reason: str) -> None:
         self.left_out[REASONS[reason]] += 1
-        label = ", ".join(str(part) for part in (row.get("fullName"), row["name"]) if part) or "(no name)"
+        named = ", ".join(str(part) for part in (row.get("fullName"), row["name"]) if part)
+        numbers = f"company {row['namedCompany']}, person {row['namedPerson']}"
+        label = f"{named} ({numbers})" if named else numbers
         self._context.log.warning("left out: %s: %s", label, REASONS[reason], extra={"action": "left out"})
 
     def _variables(self, row: Mapping[str, Any], address: Address) -> dict[str, str]:
@@ -112,28 +122,8 @@ class Addressees:
         return {name: str(text or "") for name, text in texts.items()}
 
 
-def _fields(company: str, person: str | None) -> Iterator[tuple[str, str]]:
-    """Yield what a label is made of, and the path to it from the record."""
-    yield from ((name, company + name) for name in (*_COMPANY, "countryId"))
-    yield from ((f"post.{name}", f"{company}postAddress/{name}") for name in _ADDRESS)
-    yield from ((f"street.{name}", f"{company}streetAddress/{name}") for name in _ADDRESS)
-    if person is not None:
-        named = ((name if name != "department" else "person.department", person + name) for name in _PERSON)
-        yield from named
-        yield "person.countryId", f"{person}countryId"
-        yield from ((f"home.{name}", f"{person}personAddress/{name}") for name in _ADDRESS)
-
-
-def _reason(row: Mapping[str, Any], address: Address) -> str:
-    if row.get("stop") or row.get("contactNoMail") or row.get("personNoMail"):
-        return "no-mailing"
-    if row.get("retired"):
-        return "retired"
-    return "" if address else "no-address"
-
-
 def _address(row: Mapping[str, Any], prefix: str, country: Country) -> Address:
-    line1, line2, line3, zipcode, city, county, state = (row.get(f"{prefix}.{name}") or "" for name in _ADDRESS)
+    line1, line2, line3, zipcode, city, county, state = (row.get(f"{prefix}.{name}") or "" for name in ADDRESS)
     return Address(
         line1=line1,
         line2=line2,

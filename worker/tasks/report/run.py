@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, true
 
 from batchtask.database import database_errors
 from batchtask.definitions import TaskContext, TaskFailure
@@ -186,11 +186,15 @@ class _Request:
         return replace(load_sheet(self._connection, layout_id), title=self._definition.name)
 
     def _find(self, catalogue: Catalogue, criteria: Group) -> Records:
-        reader = self._reader
+        reader, subject = self._reader, self._definition.subject
+        if self.is_labels and subject.name == "selection":
+            # Also members whose company is gone, or not this user's to read: whoever gets no label is named.
+            subject = replace(subject, is_present=lambda _: true())
+            catalogue = replace(catalogue, sees=reader.sees_of_open_selections)
         return find_records(
             self._connection,
             catalogue,
-            self._definition.subject,
+            subject,
             criteria,
             asking=Asking(associate_id=reader.associate_id, group_id=reader.group_id, now=self._now),
             language=self._printer.language,
