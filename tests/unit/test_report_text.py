@@ -108,3 +108,12 @@ def test_lines_end_between_words_and_han_characters_and_after_signs() -> None:
     assert break_lines("東京、大阪", 3, len) == ["東京、", "大阪"]
     assert break_lines("kari@example.no", 9, len) == ["kari@", "example.", "no"]
     assert break_lines("abcdefgh", 3, len) == ["abc", "def", "gh"]
+
+
+def test_marks_that_turn_a_line_around_are_not_printed(tmp_path: Path) -> None:
+    turned = Line(kind=LineKind.DETAIL, cells=["\u202eliame\u202c", "b"])
+    sheet = Sheet(title="\u2067T\u2069", columns=[Column(heading="A"), Column(heading="B")])
+    render_text(sheet, [turned], tmp_path / "a.txt", lambda _: None)
+    text = (tmp_path / "a.txt").read_text()
+    assert "liame  b" in text
+    assert not set(text) & set("\u202e\u202c\u2067\u2069")

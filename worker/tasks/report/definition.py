@@ -198,8 +198,8 @@ def _layout(name: str, template: Any) -> Layout:
 
 def _subject(name: str, template: Any) -> Subject:
     """The view says it, if it is called like a subject: persons and documents have no number of their own."""
-    if template.viewname in SUBJECTS:
-        return SUBJECTS[template.viewname]
+    if template.viewname.strip().lower() in SUBJECTS:
+        return SUBJECTS[template.viewname.strip().lower()]
     if template.subject not in _SUBJECTS:
         raise TaskFailure(f"The report {name!r} is about something unknown ({template.subject}): create it anew.")
     return find_subject(_SUBJECTS[template.subject])

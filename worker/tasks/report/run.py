@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, func, select, true
 
 from batchtask.database import database_errors
-from batchtask.definitions import TaskContext, TaskFailure
-from batchtask.outcomes import Outcome, Succeeded
+from batchtask.definitions import CancelledByRequest, TaskContext, TaskFailure
+from batchtask.outcomes import Cancelled, Outcome, Succeeded
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.catalogue import Catalogue
 from worker.tasks.crm.criteria import Group
@@ -45,12 +45,19 @@ _RENDERERS = {"pdf": render_pdf, "txt": render_text, "csv": render_csv}
 
 
 def run(context: TaskContext, parameters: Report) -> Outcome:
-    """Print a report and say what is in it.
+    """Print a report and say what is in it, or, after a request to stop, that there is none.
 
     Raises:
         TaskFailure: Something a user can mend; the sentence says what.
         StoreUnavailable: The database went away; a later attempt begins anew.
     """
+    try:
+        return _print(context, parameters)
+    except CancelledByRequest:
+        return Cancelled(response="No file was made.")
+
+
+def _print(context: TaskContext, parameters: Report) -> Succeeded:
     context.progress(0, "Reading the report")
     with database_errors(), context.connect() as opened:
         # All of it from one moment: who may read what, in which columns user-defined fields lie, and the records.

@@ -19,6 +19,8 @@ _LOOKED_AT = 500  #: lines that decide how wide the columns are; later ones wrap
 _NARROWEST = 3
 _WIDEST = 40
 _GAP = "  "
+#: Marks that would turn the rest of the line around; letters say enough.
+_TURNING = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _BOM = b"\xef\xbb\xbf"
 #: Begins what a spreadsheet would run as a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"[=@\t\r＝＠＋－]|[+\-](?![\d\s.,()/+\-]*$)")
@@ -53,7 +55,8 @@ def _look_ahead(lines: Iterable[Line]) -> tuple[Sequence[Line], Iterable[Line]]:
 def _text_lines(
     sheet: Sheet, columns: _Columns, lines: Iterable[Line], progress: Callable[[int], None]
 ) -> Iterator[str]:
-    yield from (sheet.title, "=" * display_width(sheet.title), *sheet.subtitle, "")
+    title = _one_line(sheet.title)
+    yield from (title, "=" * display_width(title), *map(_one_line, sheet.subtitle), "")
     yield from columns.wrapped([column.heading for column in sheet.columns])
     yield columns.rule("-")
     count = 0
@@ -109,7 +112,8 @@ def _paragraphs(cell: str) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return "".join(" " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character for character in text)
+    kept = text if text.isascii() else text.translate(_TURNING)
+    return "".join(" " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character for character in kept)
 
 
 def _padded(text: str, width: int, column: Column) -> str:

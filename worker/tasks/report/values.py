@@ -52,6 +52,8 @@ class Printer:
             words = field.choices.words
             return lambda key: translate(words[key], self.language.code) if key in words else str(key or "")
         match field.kind:
+            case Kind.NUMBER if "," in mask:
+                return lambda value: "" if value is None else self.number(value, 0)
             case Kind.DECIMAL:
                 decimals = decimals_of(mask, 2)
                 return lambda value: "" if value is None else self.number(value, decimals)
