@@ -11,6 +11,8 @@ from batchtask.demo.sample_rows import Row, SampleRows
 _LIST, _LABEL, _GROUP, _CROSS = 1, 2, 3, 4
 _SUBJECTS = {"contact": 2, "person": 2, "project": 3, "sale": 4, "appointment": 5, "document": 5, "selection": 6}
 _A4_WIDTH, _A4_HEIGHT, _MARGIN = 11_906, 16_838, 850
+#: The sheet of 2 × 7 labels of 99.1 × 38.1 mm: 4.65 mm at the sides, 15.15 mm above and below.
+_AVERY_SIDE, _AVERY_TOP = 264, 859
 _SUM, _AVERAGE, _COUNT = 0, 1, 2
 _RIGHT = 1
 
@@ -82,8 +84,8 @@ class _Reports:
         self._operators: dict[str, int] = {}
 
     def fill(self, selection_id: int) -> None:
-        sheet = self._sheet("Avery L7163 (2 × 7)", columns=2, rows=7)
-        self._sheet("3 × 8, without margins", columns=3, rows=8, margin=0)
+        sheet = self._sheet("Avery L7163 (2 × 7)", columns=2, rows=7, side=_AVERY_SIDE, top=_AVERY_TOP)
+        self._sheet("3 × 8, without margins", columns=3, rows=8)
         companies = self._list("Company list", "contact", _COMPANIES, order="name", landscape=True)
         self._list("Persons by company", "person", _PERSONS, groups=["contact/name"], order="lastName, firstName")
         pipeline = self._list(
@@ -229,17 +231,17 @@ class _Reports:
             self._operators[name] = row["soroperators_id"]
         return self._operators[name]
 
-    def _sheet(self, name: str, *, columns: int, rows: int, margin: int = 480) -> int:
-        width, height = _A4_WIDTH - 2 * margin, _A4_HEIGHT - 2 * margin
+    def _sheet(self, name: str, *, columns: int, rows: int, side: int = 0, top: int = 0) -> int:
+        width, height = _A4_WIDTH - 2 * side, _A4_HEIGHT - 2 * top
         layout = self._rows.add(
             crm7.sorlabellayout,
             name=name,
             paperwidth=_A4_WIDTH,
             paperheight=_A4_HEIGHT,
-            topmargin=margin,
-            bottommargin=margin,
-            leftmargin=margin,
-            rightmargin=margin,
+            topmargin=top,
+            bottommargin=top,
+            leftmargin=side,
+            rightmargin=side,
             countcolumns=columns,
             countrows=rows,
             orientation=1,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, false, true, update
@@ -10,6 +11,7 @@ from batchtask import crm7
 from batchtask.definitions import TaskFailure
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm
 from batchtask.testing import FakeContext
+from tests import pdfs
 from tests.crm_support import add_user, asking, connected, crm_rows
 from tests.report_support import LABEL, add_report, print_report
 from worker.tasks.crm.addresses import Country
@@ -21,6 +23,8 @@ from worker.tasks.crm.rights import load_reader
 from worker.tasks.crm.senders import load_countries, load_layouts, load_sender
 from worker.tasks.report.addressees import Addressees
 from worker.tasks.report.records import find_records
+
+MILLIMETRE = 72 / 25.4  # in points
 
 
 @pytest.fixture
@@ -160,6 +164,27 @@ def test_a_sheet_on_which_no_label_fits_is_refused(
         sheet = add(crm7.sorlabellayout, name="Odd", **values)
     with pytest.raises(TaskFailure, match="No label fits on the layout 'Odd'"):
         print_report(context, crm.reports["Labels for a selection"], file_type="pdf", label_layout_id=sheet)
+
+
+def test_printing_begins_behind_the_labels_that_are_gone(context: FakeContext, crm: SampleCrm) -> None:
+    one = [
+        {"name": "contact/name", "values": ["Abroad GmbH"]},
+        {"name": "selectionId", "values": [str(crm.awkward_selection_id)]},
+    ]
+    given: dict[str, Any] = {"file_type": "pdf", "restrictions": one, "skip_labels": 13}
+    outcome = print_report(context, crm.reports["Labels for a selection"], **given)
+    assert outcome.file_name
+    letters = pdfs.letters(Path(outcome.file_name))
+    # The fourteenth of two by seven labels of 38.1 mm: right half, last row, 15.15 mm above the edge of the paper.
+    assert {letter.text for letter in letters} >= set("AbroadGmbH")
+    assert min(letter.left for letter in letters) > 210 / 2 * MILLIMETRE
+    assert min(letter.bottom for letter in letters) > 15.15 * MILLIMETRE
+    assert max(letter.top for letter in letters) < (15.15 + 38.1) * MILLIMETRE
+
+
+def test_a_first_sheet_without_a_label_left_is_refused(context: FakeContext, crm: SampleCrm) -> None:
+    with pytest.raises(TaskFailure, match="skip_labels leaves no label on the first sheet"):
+        print_report(context, crm.reports["Labels for a selection"], file_type="pdf", skip_labels=14)
 
 
 def test_labels_are_not_printed_as_text(context: FakeContext, crm: SampleCrm) -> None:

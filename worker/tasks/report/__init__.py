@@ -33,6 +33,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     report_id: RecordId  #: a standard report, or a favourite of the user's own
     label_layout_id: RecordId = 0  #: sheet for a label report; 0 = the report's own
+    skip_labels: RecordId = 0  #: labels that are gone from the first sheet
     file_name: str = ""  #: of the result; "" = the report's name
     language: str = ""  #: ISO or the CRM's code; "" = the user's
     file_type: Literal["pdf", "txt", "csv"] = "pdf"

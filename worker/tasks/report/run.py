@@ -125,7 +125,9 @@ class _Request:
         """Print labels, and say how many, and who got none."""
         if self._parameters.file_type != "pdf":
             raise TaskFailure("Labels are printed as PDF only: choose file_type pdf, or a list report for text.")
-        sheet = self._label_sheet()
+        sheet, gone = self._label_sheet(), self._parameters.skip_labels
+        if gone >= sheet.columns * sheet.rows:
+            raise TaskFailure("skip_labels leaves no label on the first sheet: give fewer, or 0 and a new sheet.")
         countries = load_countries(self._connection)
         own = countries.get(self._sender.country_id, Country())
         addressees = Addressees(
@@ -138,7 +140,8 @@ class _Request:
         )
         count = self._count()
         printed = _Counter()
-        self._warn(render_labels(sheet, printed.of(addressees.labels()), path, self._reporting(count, "Label")))
+        labels, progress = printed.of(addressees.labels()), self._reporting(count, "Label")
+        self._warn(render_labels(sheet, labels, path, progress, start=gone + 1))
         left_out = addressees.left_out
         reasons = ", ".join(f"{number} {reason}" for reason, number in left_out.most_common())
         if not printed.count:
