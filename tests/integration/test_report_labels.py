@@ -12,7 +12,7 @@ from batchtask.definitions import TaskFailure
 from batchtask.demo.sample_crm import SampleCrm, load_sample_crm
 from batchtask.testing import FakeContext
 from tests import pdfs
-from tests.crm_support import add_user, asking, connected, crm_rows
+from tests.crm_support import Add, add_user, asking, connected, crm_rows
 from tests.report_support import LABEL, add_report, print_report
 from worker.tasks.crm.addresses import Country
 from worker.tasks.crm.catalogue import Catalogue, find_subject
@@ -211,9 +211,28 @@ def test_members_of_a_selection_that_is_not_shared_are_not_printed(context: Fake
     assert print_report(context, number, file_type="pdf").response == "A selection: 1 label."
 
 
-def test_projects_have_no_labels(context: FakeContext) -> None:
+def test_labels_of_a_project_are_for_its_members(
+    context: FakeContext, crm: SampleCrm, caplog: pytest.LogCaptureFixture
+) -> None:
     with crm_rows(context.database_url) as add:
-        sheet = add(crm7.sorlabellayout, countcolumns=1, countrows=1, paperwidth=9000, paperheight=9000)
-        number = add_report(add, "project", [], layout=LABEL, defaultlabellayout=sheet)
-    with pytest.raises(TaskFailure, match="A project has no address"):
-        print_report(context, number, file_type="pdf")
+        sheet = add(crm7.sorlabellayout, countcolumns=2, countrows=7, paperwidth=11906, paperheight=16838)
+        fair, other = (add(crm7.project, name=name, associate_id=crm.associate_id) for name in ("Fair", "Other"))
+        company = add(crm7.contact, name="Taking Part AS", associate_id=crm.associate_id)
+        add(crm7.address, owner_id=company, atype_idx=1, address1="Storgata 1", zipcode="0150", city="OSLO")
+        people = [_person(add, "Bo", company), _person(add, "Cid", company, nomailing=1), 0]
+        for project, person in [*((fair, person) for person in people), (other, people[0])]:
+            add(crm7.projectmember, project_id=project, contact_id=company, person_id=person)
+        number = add_report(add, "project", [], layout=LABEL, defaultlabellayout=sheet, order="name desc",
+                            criteria=[("name", "is", "Fair")])  # fmt: skip
+    with caplog.at_level(logging.WARNING):
+        outcome = print_report(context, number, file_type="pdf")
+    assert outcome.response == "A project: 2 labels; 1 left out: 1 no mailing."
+    assert outcome.file_name
+    (page,) = pdfs.pages(Path(outcome.file_name))
+    assert page.split("\n").count("Taking Part AS") == 2
+    assert "Bo Member" in page
+    assert [named.partition(",")[0] for named in left_out(caplog)] == ["Cid Member"]
+
+
+def _person(add: Add, name: str, company: int, **values: Any) -> int:
+    return add(crm7.person, firstname=name, lastname="Member", contact_id=company, **values)

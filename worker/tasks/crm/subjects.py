@@ -320,6 +320,19 @@ _MEMBER = Subject(
     },
 )
 
+#: Who takes part in a project: what its labels are for. No report can be about it by itself.
+PROJECT_MEMBER = Subject(
+    name="project member",
+    table=crm7.projectmember,
+    key="projectmember_id",
+    fields={},
+    links={
+        "contact": Link(subject="contact", on=same("contact_id")),
+        "person": Link(subject="person", on=same("person_id")),
+        "project": Link(subject="project", on=same("project_id")),
+    },
+)
+
 SUBJECTS = {
     subject.name: subject for subject in (_CONTACT, _PERSON, _SALE, _PROJECT, _APPOINTMENT, _DOCUMENT, _MEMBER)
 }

@@ -7,13 +7,14 @@ is none to be seen is known as well, so that nobody is left out, or written to i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from sqlalchemy import FromClause, and_, exists, func, literal, select
 
 from batchtask import crm7
-from batchtask.definitions import TaskFailure
 from worker.tasks.crm.common_fields import PRIVATE
 from worker.tasks.crm.fields import Condition, Expression
+from worker.tasks.crm.subjects import PROJECT_MEMBER
 from worker.tasks.report.records import Records
 
 #: How to get from a subject to the company and the person that a label is for; None = there is none.
@@ -24,6 +25,7 @@ _WAYS: Mapping[str, tuple[str, str | None]] = {
     "sale": ("contact/", "person/"),
     "appointment": ("contact/", "person/"),
     "document": ("contact/", "person/"),
+    PROJECT_MEMBER.name: ("contact/", "person/"),
 }
 #: Parts of an address, and their columns.
 ADDRESS = {
@@ -40,17 +42,10 @@ _SHARED = ("department", "countryId")
 
 
 def label_values(records: Records) -> dict[str, Expression]:
-    """Return what a label needs by name: `name`, `fullName`, `post.city`, `home.city`, ...
-
-    Raises:
-        TaskFailure: Records of this subject have no address.
-    """
-    subject = records.subject
-    if subject.name not in _WAYS:
-        raise TaskFailure(f"A {subject.name} has no address: labels cannot be printed for it.")
-    company, person = _WAYS[subject.name]
+    """Return what a label needs by name: `name`, `fullName`, `post.city`, `home.city`, ..."""
+    company, person = _WAYS[records.subject.name]
     values = {name: records.field(path)[0].value for name, path in _paths(company, person)}
-    row = subject.table
+    row = records.subject.table
     has_person = "person_id" in row.c and person is not None
     return {
         **values,
@@ -59,6 +54,13 @@ def label_values(records: Records) -> dict[str, Expression]:
         "worksElsewhere": _works_elsewhere(row) if person else literal(False),
         **_colleague(records),
     }
+
+
+def members_of(projects: Records) -> Records:
+    """Turn projects into their members, who have the addresses that projects have not."""
+    project, member = projects.subject.table, PROJECT_MEMBER.table
+    found = select(project.c.project_id).where(projects.where)
+    return replace(projects, subject=PROJECT_MEMBER, where=member.c.project_id.in_(found))
 
 
 def _paths(company: str, person: str | None) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ from worker.tasks.report import Report
 from worker.tasks.report.addressees import Addressees
 from worker.tasks.report.cross import CrossLines
 from worker.tasks.report.definition import Geometry, Layout, ReportDefinition, load_report
+from worker.tasks.report.label_fields import members_of
 from worker.tasks.report.label_sheets import load_sheet
 from worker.tasks.report.lists import ListLines
 from worker.tasks.report.model import LabelSheet, Printed, Sheet
@@ -110,7 +111,7 @@ class _Request:
     def print_lines(self, path: Path) -> str:
         """Print a list, a grouped list or a cross table, and say what was printed."""
         definition, records = self._definition, self._records
-        count = self._count()
+        count = self._count(records)
         found: ListLines | CrossLines = (
             CrossLines(records, definition.cross, self._printer)
             if definition.cross
@@ -126,19 +127,18 @@ class _Request:
         if self._parameters.file_type != "pdf":
             raise TaskFailure("Labels are printed as PDF only: choose file_type pdf, or a list report for text.")
         sheet, gone = self._label_sheet(), self._parameters.skip_labels
-        if gone >= sheet.columns * sheet.rows:
-            raise TaskFailure("skip_labels leaves no label on the first sheet: give fewer, or 0 and a new sheet.")
         countries = load_countries(self._connection)
         own = countries.get(self._sender.country_id, Country())
+        records, order = self._addressed()
         addressees = Addressees(
             self._context,
-            self._records,
-            list(self._definition.order),
+            records,
+            order,
             layouts=load_layouts(self._connection, own),
             countries=countries,
             own_country=own,
         )
-        count = self._count()
+        count = self._count(records)
         printed = _Counter()
         labels, progress = printed.of(addressees.labels()), self._reporting(count, "Label")
         self._warn(render_labels(sheet, labels, path, progress, start=gone + 1))
@@ -153,9 +153,16 @@ class _Request:
             response += f"; {left_out.total()} left out: {reasons}"
         return response + "."
 
-    def _count(self) -> int:
+    def _addressed(self) -> tuple[Records, list[tuple[str, bool]]]:
+        """Return the records that labels are for, and their order."""
+        order = list(self._definition.order)
+        if self._records.subject.name != "project":
+            return self._records, order
+        return members_of(self._records), [(f"project/{name}", descending) for name, descending in order]
+
+    def _count(self, records: Records) -> int:
         self._context.progress(1, "Counting")
-        count = self._records.count()
+        count = records.count()
         self._context.check_cancelled()
         return count
 
@@ -193,7 +200,10 @@ class _Request:
 
     def _label_sheet(self) -> LabelSheet:
         layout_id = self._parameters.label_layout_id or self._definition.label_layout_id
-        return replace(load_sheet(self._connection, layout_id), title=self._definition.name)
+        sheet = load_sheet(self._connection, layout_id)
+        if self._parameters.skip_labels >= sheet.columns * sheet.rows:
+            raise TaskFailure("skip_labels leaves no label on the first sheet: give fewer, or 0 and a new sheet.")
+        return replace(sheet, title=self._definition.name)
 
     def _find(self, catalogue: Catalogue, criteria: Group) -> Records:
         reader, subject = self._reader, self._definition.subject
