@@ -20,6 +20,7 @@ from tests.report_support import COUNT, add_cross_table, add_report, print_repor
 
 NO_DATE = datetime(1760, 1, 1)
 SYSTEM = 0
+FIRST_FIVE = [("contactId", "<=", "5")]
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +38,8 @@ def _add_records(add: Add) -> None:
     acme = add(crm7.contact, name="Acme", department="Sales")
     for name in ("Acme ", "  ", "", "\N{NO-BREAK SPACE}"):
         add(crm7.contact, name=name)
+    for name in ("Zebra", "Åse", "abba", "Östby", "Ærlig", "BØR", "bøk", "Bø", "Łódź"):
+        add(crm7.contact, name=name, department="Alphabet")
     add(crm7.appointment, contact_id=acme, activedate=NO_DATE)
     add(crm7.sale, contact_id=acme, saledate=NO_DATE, heading=" ", amount=1, status=77)
     add(crm7.sale, contact_id=0, saledate=datetime(2025, 5, 1), heading="A", amount=2, status=77)
@@ -45,15 +48,18 @@ def _add_records(add: Add) -> None:
 
 def _add_reports(add: Add) -> dict[str, int]:
     return {
-        "counted": add_report(add, "contact", ["department"], totals=[("contactId", COUNT, 0)]),
+        "counted": add_report(add, "contact", ["department"], criteria=FIRST_FIVE, totals=[("contactId", COUNT, 0)]),
         "last": add_report(add, "contact", ["lastActivity", "lastSale"], criteria=[("contactId", "=", "1")]),
-        "grouped": add_report(add, "contact", ["contactId"], groups=["name"], totals=[("contactId", COUNT, 1)]),
+        "grouped": add_report(
+            add, "contact", ["contactId"], groups=["name"], criteria=FIRST_FIVE, totals=[("contactId", COUNT, 1)]
+        ),
         "headings": add_report(add, "sale", ["saleStatus", "heading"], totals=[("heading", COUNT, 0)]),
         "by_month": add_cross_table(add, "sale", row="date", column="status", data="amount"),
         "by_name": add_cross_table(add, "sale", row="status", column="status", data="heading", function=1),
         "dates": add_report(add, "sale", ["saleId", "registeredDate"]),
+        "ordered": add_report(add, "contact", ["name"], order="name"),
         "names": add_report(add, "contact", ["name"]),
-        "narrow": add_report(add, "contact", ["name"], margin=5400),
+        "narrow": add_report(add, "contact", ["name"], criteria=FIRST_FIVE, margin=5400),
         "unknown_layout": add_report(add, "contact", ["name"], layout=8),
     }
 
@@ -138,3 +144,19 @@ def test_of_a_thousand_values_the_first_are_named(reports: SimpleNamespace, cont
     assert found.file_name
     criteria = Path(found.file_name).read_text().splitlines()[2]
     assert criteria == f"Firma-ID = {', '.join(numbers[:20])}, og 980 til"
+
+
+@pytest.mark.parametrize(
+    ("language", "order"),
+    [
+        ("nb", "abba Bø bøk BØR Łódź Zebra Ærlig Östby Åse"),
+        ("sv", "abba Bø bøk BØR Łódź Zebra Åse Ærlig Östby"),
+        ("de", "abba Ærlig Åse Bø bøk BØR Łódź Östby Zebra"),
+    ],
+)
+def test_names_stand_where_readers_of_the_language_look_for_them(
+    reports: SimpleNamespace, context: FakeContext, language: str, order: str
+) -> None:
+    given = [{"name": "department", "values": ["Alphabet"]}]
+    found = rows_of(context, reports.ordered, language=language, restrictions=given)
+    assert [row[0] for row in found] == order.split()

@@ -12,6 +12,7 @@ from typing import Any
 
 from batchtask.definitions import TaskContext
 from worker.tasks.crm.addresses import Address, Country, Layouts, first_filled, format_label
+from worker.tasks.crm.fields import Expression
 from worker.tasks.report.label_fields import ADDRESS, label_values
 from worker.tasks.report.model import Label
 from worker.tasks.report.records import Records
@@ -53,10 +54,10 @@ class Addressees:
         """Yield the labels in order."""
         records = self._records
         query = records.select(list(self._values.values()))
-        order = []
+        order: list[Expression] = []
         for name, descending in self._order:
             field, _ = records.field(name)
-            order.append(records.sorted_by(field, field.value, descending=descending))
+            order += records.sorted_by(field, field.value, descending=descending)
         for row in records.stream(query.order_by(*order, records.subject.table.c[records.subject.key])):
             if label := self._label(dict(zip(self._values, row, strict=True))):
                 yield label

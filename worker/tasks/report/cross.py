@@ -78,7 +78,7 @@ class CrossLines:
         )
         # Without records even the grand total would be a line.
         grouped = query.group_by(sets).having(func.count() > 0)
-        return grouped.order_by(of_all_rows, self._records.sorted_by(self._row, row))
+        return grouped.order_by(of_all_rows, *self._records.sorted_by(self._row, row))
 
     def _cells(self) -> Subquery:
         records = self._records
@@ -92,7 +92,7 @@ class CrossLines:
         cell = self._cells()
         keys = select(cell.c.v1).distinct().subquery()
         order = self._records.sorted_by(self._column, keys.c.v1)
-        found = self._records.connection.scalars(select(keys.c.v1).order_by(order).limit(_MOST_COLUMNS + 1)).all()
+        found = self._records.connection.scalars(select(keys.c.v1).order_by(*order).limit(_MOST_COLUMNS + 1)).all()
         if len(found) > _MOST_COLUMNS:
             raise TaskFailure(
                 f"The cross table would have more than {_MOST_COLUMNS} columns: restrict it, "

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select
 
 from batchtask.definitions import TaskFailure
-from worker.tasks.crm.fields import Field, Kind
+from worker.tasks.crm.fields import Expression, Field, Kind
 from worker.tasks.crm.headings import translate
 from worker.tasks.report.definition import ReportColumn, ReportDefinition, Total
 from worker.tasks.report.model import Align, Column, Line, LineKind
@@ -75,10 +75,12 @@ class ListLines:
         group_keys = [records.grouped_by(part.field) for part in self._groups]
         fields = [*(part.field for part in self._columns), *self._counted]
         query = records.select([*group_keys, *(field.value for field in fields)])
-        order = [records.sorted_by(part.field, key) for part, key in zip(self._groups, group_keys, strict=True)]
+        order: list[Expression] = []
+        for part, key in zip(self._groups, group_keys, strict=True):
+            order += records.sorted_by(part.field, key)
         for name, descending in self._definition.order:
             field, _ = records.field(name)
-            order.append(records.sorted_by(field, field.value, descending=descending))
+            order += records.sorted_by(field, field.value, descending=descending)
         return query.order_by(*order, records.subject.table.c[records.subject.key])
 
     def _open(self, keys: Sequence[Any], level: int) -> Iterator[Line]:

@@ -16,6 +16,7 @@ from worker.tasks.crm.fields import Condition, Expression, Field, Kind
 from worker.tasks.crm.languages import Language
 from worker.tasks.crm.operators import Asking
 from worker.tasks.crm.subject import Subject
+from worker.tasks.report.alphabet import sort_key
 from worker.tasks.report.values import UNITS
 
 _BATCH_ROWS = 1000
@@ -31,7 +32,8 @@ class Records:
     catalogue: Catalogue
     subject: Subject
     where: Condition
-    collation: str  #: by which texts are sorted; "" = the database's
+    collation: str  #: by which texts are sorted; "" = the database has none for the language
+    language: str  #: code of the reader's
 
     def count(self) -> int:
         counted = select(func.count()).select_from(self.subject.table).where(self.where)
@@ -56,11 +58,12 @@ class Records:
         named = [value.label(f"v{position}") for position, value in enumerate(values)]
         return select(*named).select_from(self.subject.table).where(self.where)
 
-    def sorted_by(self, field: Field, value: Expression, *, descending: bool = False) -> Expression:
-        """Make what to ORDER BY; texts in the order of the reader's language."""
-        is_text = _is_text(field) and self.collation
-        expression: Expression = collate(value, self.collation) if is_text else value
-        return expression.desc().nulls_last() if descending else expression.asc().nulls_last()
+    def sorted_by(self, field: Field, value: Expression, *, descending: bool = False) -> list[Expression]:
+        """Make what to ORDER BY; texts in the order of the reader's language, equal ones side by side."""
+        keys: list[Expression] = [value]
+        if _is_text(field):
+            keys = [collate(value, self.collation)] if self.collation else [sort_key(value, self.language), value]
+        return [key.desc().nulls_last() if descending else key.asc().nulls_last() for key in keys]
 
     @staticmethod
     def grouped_by(field: Field) -> Expression:
@@ -97,6 +100,7 @@ def find_records(
         subject=subject,
         where=and_(*parts),
         collation=_collation(connection, language),
+        language=language.code,
     )
 
 
