@@ -15,11 +15,11 @@ from sqlalchemy import create_engine, text
 from batchtask import crm7
 from batchtask.definitions import TaskFailure
 from batchtask.testing import FakeContext
-from tests.crm_support import Add, crm_rows
+from tests.crm_support import Add, add_user, crm_rows
 from tests.report_support import COUNT, add_cross_table, add_report, print_report, rows_of
 
 NO_DATE = datetime(1760, 1, 1)
-SYSTEM = 0
+SYSTEM, FINN = 0, 1
 FIRST_FIVE = [("contactId", "<=", "5")]
 
 
@@ -35,6 +35,8 @@ def reports(databases: Callable[[], AbstractContextManager[str]]) -> Iterator[Si
 
 
 def _add_records(add: Add) -> None:
+    add_user(add, "FINN")
+    add(crm7.userpreference, deflevel=4, owner_id=FINN, prefsection="Global", prefkey="Language", prefvalue="fi-FI")
     acme = add(crm7.contact, name="Acme", department="Sales")
     for name in ("Acme ", "  ", "", "\N{NO-BREAK SPACE}"):
         add(crm7.contact, name=name)
@@ -56,6 +58,7 @@ def _add_reports(add: Add) -> dict[str, int]:
         "headings": add_report(add, "sale", ["saleStatus", "heading"], totals=[("heading", COUNT, 0)]),
         "by_month": add_cross_table(add, "sale", row="date", column="status", data="amount"),
         "by_name": add_cross_table(add, "sale", row="status", column="status", data="heading", function=1),
+        "average": add_cross_table(add, "sale", row="status", column="status", data="saleId", function=2),
         "dates": add_report(add, "sale", ["saleId", "registeredDate"]),
         "ordered": add_report(add, "contact", ["name"], order="name"),
         "names": add_report(add, "contact", ["name"]),
@@ -109,6 +112,16 @@ def test_an_empty_text_does_not_count_and_an_unknown_state_is_its_number(
 
 def test_dates_stand_by_month_on_both_sides_of_a_cross_table(reports: SimpleNamespace, context: FakeContext) -> None:
     assert [row[0] for row in rows_of(context, reports.by_month)] == ["2025-05", "(none)", "Total"]
+
+
+def test_an_average_of_whole_numbers_has_decimals(reports: SimpleNamespace, context: FakeContext) -> None:
+    assert rows_of(context, reports.average)[-1] == ["Total", "3.00", "1.50", "2.00"]
+
+
+def test_a_language_that_reports_do_not_speak_is_told(reports: SimpleNamespace, context: FakeContext) -> None:
+    finn = FakeContext(database_url=context.database_url, folder=context.folder, owner=FINN)
+    assert "Company" in (Path(print_report(finn, reports.names).file_name or "").read_text())
+    assert finn.lines == [(30, "your language 'fi-FI' is not known to reports: printed in English")]
 
 
 def test_a_date_beyond_all_calendars_is_none(reports: SimpleNamespace, context: FakeContext) -> None:

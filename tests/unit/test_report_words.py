@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from sqlalchemy import literal
 
 from worker.tasks.crm import headings_eastern, headings_nordic, headings_western
-from worker.tasks.crm.fields import Kind
+from worker.tasks.crm.fields import Field, Kind
 from worker.tasks.crm.headings import translate
 from worker.tasks.crm.languages import Language, find_language, known_languages
 from worker.tasks.crm.operators import canonical, known_operators
@@ -106,6 +107,12 @@ def test_a_preference_that_cannot_be_understood_leaves_the_languages_own(nonsens
 )
 def test_a_number_is_rounded_as_people_do_however_large(value: float, decimals: int, printed: str) -> None:
     assert Printer(language=language("en")).number(value, decimals) == printed
+
+
+@pytest.mark.parametrize(("mask", "printed"), [("", "1234567"), ("#,##0", "1.234.567"), ("#0", "1234567")])
+def test_a_whole_number_has_thousands_if_its_mask_has(mask: str, printed: str) -> None:
+    field = Field(name="n", kind=Kind.NUMBER, heading="N", value=literal(0), holds=lambda test: test(literal(0)))
+    assert Printer(language=language("de")).of(field, mask)(1234567) == printed
 
 
 def test_the_largest_number_there_is_has_all_its_digits() -> None:

@@ -108,7 +108,8 @@ class CrossLines:
             return ""
         if self._cross.total is Total.COUNT:
             return str(value)
-        decimals = decimals_of(self._cross.data.format, 0 if self._data.kind is Kind.NUMBER else 2)
+        is_whole = self._data.kind is Kind.NUMBER and self._cross.total is not Total.AVERAGE
+        decimals = decimals_of(self._cross.data.format, 0 if is_whole else 2)
         return self._printer.number(value, decimals)
 
 

@@ -225,6 +225,8 @@ class _Request:
         found = find_language(wanted or "en")
         if found is None and self._parameters.language:
             raise TaskFailure(f"The language {wanted!r} is not known; known are {known_languages()}.")
+        if found is None:
+            self._context.log.warning("your language %r is not known to reports: printed in English", wanted)
         return found or _english()
 
     @property
