@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -51,10 +52,15 @@ def require_json_sent(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any
 
 def accepts_json(accept: str) -> bool:
     """Tell whether JSON is among what an `Accept` header names; nothing named means anything."""
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    return not ranges or any(
-        quality > 0 and (name in JSON_TYPES or name in {"*/*", "application/*", "text/*"}) for name, quality in ranges
-    )
+    qualities = dict(_range(part) for part in accept.split(",") if part.strip())
+    named = [quality for name, quality in qualities.items() if name in JSON_TYPES]
+    # What is named exactly counts before what fits: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+    return any(quality > 0 for quality in named) if named else _fits(qualities)
+
+
+def _fits(qualities: Mapping[str, float]) -> bool:
+    fitting = [qualities[name] for name in ("application/*", "text/*", "*/*", "*") if name in qualities]
+    return not qualities or any(quality > 0 for quality in fitting)
 
 
 def _range(text: str) -> tuple[str, float]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, SerializationException
 from sqlalchemy.exc import DataError
 
 from batchtask.errors import (
@@ -28,7 +28,8 @@ from batchtask.errors import (
     WorkerNotFound,
     WrongExpectedVersion,
 )
-from batchtask.http.problems import Problem
+from batchtask.http.problems import Problem, unknown_task
+from batchtask.http.texts import NO_NUL
 from batchtask.identifiers import uuid7
 from batchtask.replaying import NotReplayable
 
@@ -55,6 +56,8 @@ _AWAY = (
     "The batch task server cannot do this at the moment; try again in a minute; if it lasts, tell an administrator."
 )
 RETRY_SECONDS = 5
+#: What the framework says of a text that our pattern refuses, and what a user can do with.
+_PLAINER = {f"Expected `str` matching regex {NO_NUL!r}": "leave out the NUL characters"}
 PROBLEM_JSON = "application/problem+json"
 
 AnyRequest = Request[Any, Any, Any]
@@ -89,7 +92,7 @@ def answer_error(request: AnyRequest, error: BatchTaskError) -> Response[Problem
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         logger.warning("request cannot be served", extra={"path": request.url.path, "reason": str(error)})
         return problem_response(request, status, _AWAY, {"Retry-After": str(RETRY_SECONDS)})
-    return problem_response(request, status, str(error))
+    return problem_response(request, status, unknown_task(error) if isinstance(error, TaskNotFound) else str(error))
 
 
 def answer_http_exception(request: AnyRequest, error: HTTPException) -> Response[ProblemDetails]:
@@ -126,13 +129,25 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
     match error.extra:
         case [*faults] if faults:
             return "; ".join(_fault(request, fault) for fault in faults if isinstance(fault, dict)) or error.detail
+    if isinstance(error.__cause__, SerializationException):
+        return f"the body is no JSON that can be read: {error.detail}"
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return f"there is nothing at {request.url.path[:200]}: /api/openapi.json lists what there is"
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            allowed = (error.headers or {}).get("allow", "")
+            return f"{request.method} does nothing here; what this path takes is {allowed}"
     return error.detail or HTTPStatus(error.status_code).phrase
 
 
 def _fault(request: AnyRequest, fault: Mapping[str, Any]) -> str:
-    source = getattr(fault.get("source"), "value", fault.get("source"))
-    place = " ".join(str(part) for part in (source, _sent_name(request, fault.get("key"))) if part)
-    return f"{place}: {fault.get('message', '')}" if place else str(fault.get("message", ""))
+    source, key = getattr(fault.get("source"), "value", fault.get("source")), fault.get("key")
+    message = str(fault.get("message", ""))
+    if source == "body" and key == "data":  # our handlers' name for all of the body
+        key = None
+        message = "there is none; send a JSON object" if message == "'data'" else message
+    place = " ".join(str(part) for part in (source, _sent_name(request, key)) if part)
+    return f"{place}: {_PLAINER.get(message, message)}" if place else message
 
 
 def _sent_name(request: AnyRequest, name: Any) -> Any:

@@ -19,8 +19,10 @@ from batchtask.clock import DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definitions import Registry
 from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
+from batchtask.http.caching import keep_out_of_caches
 from batchtask.http.callers import Caller
 from batchtask.http.documentation import DocumentHandlers, openapi_config
+from batchtask.http.letter_case import AnyLetterCase
 from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
@@ -103,7 +105,7 @@ def create_app(
         if not handler.opt.get(PUBLIC):
             connection.scope["user"] = await authentication.caller_of(connection)
 
-    return Litestar(
+    app = Litestar(
         # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
         route_handlers=[
             Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])
@@ -132,6 +134,7 @@ def create_app(
             "producer": Provide(_producer, sync_to_thread=False),
         },
         guards=[require_json_accepted, require_caller],
+        before_send=[keep_out_of_caches],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[
             watching_queues(settings, engine),
@@ -143,6 +146,8 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    app.asgi_handler = AnyLetterCase(app.asgi_handler, [route.path for route in app.routes])
+    return app
 
 
 def _connected(settings: Settings, registry: Registry, engine: Engine) -> Callable[[Litestar], Any]:

@@ -258,7 +258,7 @@ def test_what_belongs_to_a_task_is_seen_by_whoever_may_see_the_task(
     answer = get(client, task_id, what, who)
     assert answer.status_code == (200 if seen else 404)
     if not seen:
-        assert answer.json()["detail"].startswith(f"no task {task_id} is known")
+        assert answer.json()["detail"].startswith(f"there is no task {task_id} ")
 
 
 @pytest.mark.parametrize("query", [

@@ -114,16 +114,12 @@ def test_pages_follow_one_another_without_gap_or_repetition(client: TestClient[A
     ("path", "status", "detail"),
     [
         ("/api/v2/tasks/abc", 400, "'abc' is neither a task id nor a task number"),
-        (
-            "/api/v2/tasks/99999999999",
-            404,
-            "no task 99999999999 is known; check the id, or look at `batchtask status`",
-        ),
+        ("/api/v2/tasks/99999999999", 404, "there is no task 99999999999 that you may see: check the id"),
         ("/api/v2/tasks?limit=0", 400, "query limit: Expected `int` >= 1"),
         ("/api/v2/tasks?state=asleep", 400, "query state: Invalid enum value 'asleep'"),
         ("/api/v2/tasks?owner=kari", 400, None),
         ("/api/v2/tasks?owner=99999999999999", 403, None),
-        ("/api/v2/nothing", 404, "Not Found"),
+        ("/api/v2/nothing", 404, "there is nothing at /api/v2/nothing: /api/openapi.json lists what there is"),
     ],
 )
 def test_what_cannot_be_answered_gets_one_sentence(

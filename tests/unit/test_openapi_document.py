@@ -45,6 +45,12 @@ def test_every_refusal_is_a_problem(path: str, method: str, operation: dict[str,
         assert answer["description"].endswith(".")
 
 
+def test_the_compatible_api_refuses_bodies_that_are_no_json_and_says_so() -> None:
+    for path, method, operation in OPERATIONS:
+        takes_a_body = path.startswith("/api/v1/") and method != "get"
+        assert ("415" in operation["responses"]) == takes_a_body, (path, method)
+
+
 def test_no_two_operations_have_one_name() -> None:
     names = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(set(names)) == len(names)
