@@ -56,6 +56,7 @@ _AWAY = (
     "The batch task server cannot do this at the moment; try again in a minute; if it lasts, tell an administrator."
 )
 RETRY_SECONDS = 5
+LONGEST_BODY_BYTES = 10_000_000
 #: What the framework says of a text that our pattern refuses, and what a user can do with.
 _PLAINER = {f"Expected `str` matching regex {NO_NUL!r}": "leave out the NUL characters"}
 PROBLEM_JSON = "application/problem+json"
@@ -137,6 +138,8 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
         case HTTPStatus.METHOD_NOT_ALLOWED:
             allowed = (error.headers or {}).get("allow", "")
             return f"{request.method} does nothing here; what this path takes is {allowed}"
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return f"the body is too large: at most {LONGEST_BODY_BYTES // 1_000_000} MB are taken"
     return error.detail or HTTPStatus(error.status_code).phrase
 
 

@@ -26,7 +26,7 @@ from batchtask.http.letter_case import AnyLetterCase
 from batchtask.http.login import login_handlers
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
-from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
+from batchtask.http.problem_handlers import EXCEPTION_HANDLERS, LONGEST_BODY_BYTES
 from batchtask.http.time_zones import zone_asked
 from batchtask.pausing import Pausing
 from batchtask.payloads import PayloadStore
@@ -135,6 +135,7 @@ def create_app(
         },
         guards=[require_json_accepted, require_caller],
         before_send=[keep_out_of_caches],
+        request_max_body_size=LONGEST_BODY_BYTES,
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[
             watching_queues(settings, engine),

@@ -15,6 +15,7 @@ from batchtask.database import make_engine
 from batchtask.definitions import CancellationBehaviour
 from batchtask.events import AttemptStarted, ProgressReported, TaskFailed, TaskReplayed, TaskSucceeded
 from batchtask.http.carrier import NEVER
+from batchtask.http.problem_handlers import LONGEST_BODY_BYTES
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
 from batchtask.tables import batchtask
@@ -290,3 +291,17 @@ def test_a_path_or_method_that_there_is_not_gets_a_sentence(client: TestClient[A
         405, "GET does nothing here; what this path takes is " + answer.headers["Allow"],
     )  # fmt: skip
     assert "POST" in answer.headers["Allow"]
+
+
+def test_a_caller_may_name_more_associates_than_a_statement_has_parameters(
+    client: TestClient[Any], engine: Engine
+) -> None:
+    task = recorded(engine)
+    everybody = list(range(70_000))
+    for who in ("kari", "admin"):
+        assert ids(ask(client, "GetBatchTaskInfosByAssociates", who, AssociateIds=everybody)) == [task]
+
+
+def test_a_body_that_is_too_large_gets_a_sentence(client: TestClient[Any]) -> None:
+    answer = ask(client, "GetAllBatchTaskInfosByName", TaskName="x" * LONGEST_BODY_BYTES)
+    assert (answer.status_code, answer.json()["detail"]) == (413, "the body is too large: at most 10 MB are taken")
