@@ -144,8 +144,7 @@ def _conditions(connection: Connection, wanted: CarrierFilter) -> list[ColumnEle
     owner = batchtask.c.registered_associate_id
     conditions: list[ColumnElement[bool]] = []
     if wanted.owners is not None:
-        # As one array: callers name as many as they like, and a statement has 65 535 parameters at most.
-        conditions.append(owner == func.any(list(set(wanted.owners))))
+        conditions.append(_owned_by(wanted.owners))
     if wanted.state is not BatchTaskState.All:
         conditions.append(batchtask.c.state == int(wanted.state))
     if wanted.name is not None:
@@ -156,6 +155,14 @@ def _conditions(connection: Connection, wanted: CarrierFilter) -> list[ColumnEle
     elif not wanted.system:
         conditions.append(owner != SYSTEM)
     return conditions
+
+
+def _owned_by(owners: Sequence[int]) -> ColumnElement[bool]:
+    owner = batchtask.c.registered_associate_id
+    if len(owners) == 1:  # an index that begins with the owner has the newest first of one, not of an array
+        return owner == owners[0]
+    # As one array: callers name as many as they like, and a statement has 65 535 parameters at most.
+    return owner == func.any(list(owners))
 
 
 def _carrier(row: Mapping[Any, Any], zone: ZoneInfo | None) -> BatchTaskInfo:
