@@ -228,6 +228,8 @@ def test_a_filter_finds_what_it_finds_in_python(engine: Engine, wanted: str) -> 
         "name is 'MailMerge'", "name notBegins 'Mailing1'",
         "name ne 'report'", "name unequals 'report'", "created dateBetween (2026-03-29,2026-10-25)",
         "lastStarted between 2026-10-25,2026-10-25", "created gt 2026-03-29T01:00:00Z", "created lt 2026-10-26",
+        "created dateBetween (0001-01-01,9999-12-31)",
+        "lastStarted ge 0001-01-01", "created after 9999-12-31T23:59:59.9999999",
         "created beforeToday", "created today", "lastStarted afterToday", "created lastWeek", "created thisWeek",
         "created nextWeek", "created lastMonth", "created thisMonth", "created nextMonth", "created lastQuarter",
         "created thisQuarter", "created nextQuarter", "created thisHalf", "created lastYear", "created thisYear",
