@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 
 from batchtask.http.problems import NotAcceptable, UnsupportedMedia
@@ -22,10 +24,14 @@ ANY_MEDIA = "any_media"
 def require_json_accepted(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse a caller that wants no JSON, before anything is done for it. A guard.
 
+    Where there is nothing to answer with, any `Accept` is satisfied.
+
     Raises:
         NotAcceptable: `Accept` names other types only.
     """
-    if not connection.route_handler.opt.get(ANY_MEDIA):
+    handler = connection.route_handler
+    empty = isinstance(handler, HTTPRouteHandler) and handler.status_code == HTTPStatus.NO_CONTENT
+    if not (empty or handler.opt.get(ANY_MEDIA)):
         require_json(connection.headers.get("accept", ""))
 
 
