@@ -89,8 +89,8 @@ def spelled_properties(value: Any, annotation: Any) -> Any:
     """
     struct = _struct_in(annotation)
     match value:
-        case list():
-            return [spelled_properties(one, annotation) for one in value]
+        case list() if struct:  # one level: no struct of ours holds lists of lists, which strangers send to any depth
+            return [_spelled_struct(one, _fields(struct)) if isinstance(one, dict) else one for one in value]
         case dict() if struct:
             return _spelled_struct(value, _fields(struct))
         case _:

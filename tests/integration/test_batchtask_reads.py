@@ -258,6 +258,9 @@ def test_arguments_are_json(client: TestClient[Any], content_type: str) -> None:
         (b"{", "the body is no JSON that can be read: Input data was truncated"),
         (b"\xff\xfe{", "the body is no JSON that can be read: JSON is malformed"),
         (b"null", "body: Expected `object`, got `null`"),
+        (b"[" * 700 + b"]" * 700, "body: Expected `object`, got `array`"),
+        (b'{"Id": ' + b"[" * 700 + b"]" * 700 + b"}", "body Id: Expected `int`, got `array`"),
+        (b"[" * 9_000, "The JSON that was sent nests too deeply."),
     ],
 )
 def test_a_body_that_cannot_be_read_gets_a_sentence(client: TestClient[Any], content: bytes, said: str) -> None:

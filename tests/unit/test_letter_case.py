@@ -93,6 +93,14 @@ def test_properties_are_spelled_on_all_levels_but_within_parameters() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("annotation", [CarrierArguments, list[CarrierArguments], str])
+def test_nesting_as_deep_as_any_json_is_no_trouble(annotation: Any) -> None:
+    deep: Any = {}
+    for _ in range(5_000):
+        deep = [deep]
+    assert spelled_properties(deep, annotation)[0] is deep[0]
+
+
 def test_of_two_spellings_the_exact_one_counts_else_the_last() -> None:
     assert spelled_properties({"name": "a", "Name": "b", "NAME": "c"}, BatchTaskInfoBody) == {"Name": "b"}
     assert spelled_properties({"name": "a", "NAME": "c"}, BatchTaskInfoBody) == {"Name": "c"}
