@@ -15,7 +15,7 @@ from batchtask.database import database_errors
 from batchtask.definitions import CancellationBehaviour
 from batchtask.errors import TaskNotFound
 from batchtask.http.callers import SYSTEM
-from batchtask.http.carrier import BatchTaskInfo, BatchTaskState, CancellationName, StateName, date_text
+from batchtask.http.carrier import BatchTaskInfo, BatchTaskState, CancellationName, StateName, bare_name, date_text
 from batchtask.tables import batchtask, batchtaskdefinition, event
 from projections.rows import State
 
@@ -43,6 +43,9 @@ _end = (
     .lateral("ending")
 )
 started_at: ColumnElement[Any] = func.timezone(func.current_setting("TimeZone"), batchtask.c.laststarted)
+
+#: A definition's name as `bare_name` would have it.
+stored_name: ColumnElement[Any] = func.lower(func.replace(func.replace(batchtaskdefinition.c.name, "-", ""), "_", ""))
 
 _CARRIER = (
     select(
@@ -125,8 +128,7 @@ def same_name(name: str) -> ColumnElement[bool]:
     """Tell in SQL whether a definition has a name, whatever its spelling: `MailMerge` is `mail-merge`."""
     if "\0" in name:  # which PostgreSQL does not even compare with
         return false()
-    stored = func.lower(func.replace(func.replace(batchtaskdefinition.c.name, "-", ""), "_", ""))
-    return stored == name.replace("-", "").replace("_", "").lower()
+    return stored_name == bare_name(name)
 
 
 def definition_ids(connection: Connection, condition: ColumnElement[bool]) -> Sequence[int]:
@@ -142,7 +144,7 @@ def _conditions(connection: Connection, wanted: CarrierFilter) -> list[ColumnEle
     owner = batchtask.c.registered_associate_id
     conditions: list[ColumnElement[bool]] = []
     if wanted.owners is not None:
-        conditions.append(owner.in_(wanted.owners))
+        conditions.append(_owned_by(wanted.owners))
     if wanted.state is not BatchTaskState.All:
         conditions.append(batchtask.c.state == int(wanted.state))
     if wanted.name is not None:
@@ -153,6 +155,14 @@ def _conditions(connection: Connection, wanted: CarrierFilter) -> list[ColumnEle
     elif not wanted.system:
         conditions.append(owner != SYSTEM)
     return conditions
+
+
+def _owned_by(owners: Sequence[int]) -> ColumnElement[bool]:
+    owner = batchtask.c.registered_associate_id
+    if len(owners) == 1:  # an index that begins with the owner has the newest first of one, not of an array
+        return owner == owners[0]
+    # As one array: callers name as many as they like, and a statement has 65 535 parameters at most.
+    return owner == func.any(list(owners))
 
 
 def _carrier(row: Mapping[Any, Any], zone: ZoneInfo | None) -> BatchTaskInfo:

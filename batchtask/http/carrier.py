@@ -81,6 +81,7 @@ class CarrierReads(Protocol):
         """
 
 
+_STATES = {text: state for state in BatchTaskState for text in (state.name.lower(), str(int(state)))}
 _FIELDS = {field.encode_name.lower(): field.name for field in msgspec.structs.fields(BatchTaskInfo)}
 
 
@@ -110,17 +111,22 @@ def select_properties(info: BatchTaskInfo, selected: Collection[str] | None) -> 
     return msgspec.structs.replace(info, **{name: None for name in _FIELDS.values() if name not in selected})
 
 
-def read_state(text: str) -> BatchTaskState:
-    """Read the name of a state, in any letter case.
+def read_state(sent: str | int) -> BatchTaskState:
+    """Read a state by its name, in any letter case, or by its number.
 
     Raises:
         BadRequest: Lists the names there are.
     """
-    found = {state.name.lower(): state for state in BatchTaskState}.get(text.strip().lower())
+    found = _STATES.get(str(sent).strip().lower())
     if found is None:
         names = ", ".join(state.name for state in BatchTaskState)
-        raise BadRequest(f"{text[:100]!r} is no state of a batch task; there are {names}")
+        raise BadRequest(f"{str(sent)[:100]!r} is no state of a batch task; there are {names}")
     return found
+
+
+def bare_name(text: str) -> str:
+    """Return a name as names are compared here: letter case, `-` and `_` do not matter."""
+    return text.replace("-", "").replace("_", "").lower()
 
 
 def date_text(time: datetime | None, zone: ZoneInfo | None = None) -> str:

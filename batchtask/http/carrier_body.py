@@ -12,14 +12,15 @@ from typing import Annotated, Any
 import msgspec
 
 from batchtask.definitions import Registry, TaskDefinition
-from batchtask.http.carrier import BatchTaskState, Int32, read_state
+from batchtask.http.carrier import BatchTaskState, Int32, bare_name, read_state
+from batchtask.http.choosing import Number
 from batchtask.http.problems import BadRequest
-from batchtask.http.texts import Name
+from batchtask.http.texts import NO_NUL, Name
 
 #: Longest text that is kept whole in a task's history; the row shows 254 characters of it.
 LONGEST_TEXT = 32_000
 
-Text = Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*$", max_length=LONGEST_TEXT)]
+Text = Annotated[str, msgspec.Meta(pattern=NO_NUL, max_length=LONGEST_TEXT)]
 
 
 class BatchTaskInfoBody(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -30,7 +31,7 @@ class BatchTaskInfoBody(msgspec.Struct, frozen=True, kw_only=True, rename="pasca
 
     id: Int32 | None = None  #: of the task to update; ignored when one is created
     name: Name | None = None  #: of the definition, in any spelling
-    associate_id: Int32 | None = None  #: the owner; 0 = the caller
+    associate_id: Number | None = None  #: the owner; 0 = the caller
     is_system_task: bool | None = None  #: true: owned by nobody; for administrators
     parameter_object: dict[str, Any] | None = None  #: texts; what is no text is JSON text, or JSON
     details_table: Int32 | None = None
@@ -47,12 +48,9 @@ class BatchTaskInfoBody(msgspec.Struct, frozen=True, kw_only=True, rename="pasca
         Raises:
             BadRequest: There is no such state.
         """
-        if self.state in (None, "", 0):
+        if self.state in (None, ""):
             return None
-        if isinstance(self.state, int):
-            named = {int(state): state for state in BatchTaskState}.get(self.state)
-            return named or read_state(str(self.state))
-        state = read_state(str(self.state))
+        state = read_state(self.state)
         return None if state is BatchTaskState.Unknown else state
 
 
@@ -65,7 +63,7 @@ def find_definition(registry: Registry, name: str) -> TaskDefinition:
     """
     if name in registry:
         return registry[name]
-    found = [definition for definition in registry if _bare(definition.name) == _bare(name)]
+    found = [definition for definition in registry if bare_name(definition.name) == bare_name(name)]
     if len(found) > 1:
         names = ", ".join(definition.name for definition in found)
         raise BadRequest(f"Name: {name[:100]!r} may be any of {names}; send one of these")
@@ -80,10 +78,10 @@ def read_parameters(definition: TaskDefinition, given: Mapping[str, Any]) -> dic
     Raises:
         BadRequest: One is there in two spellings.
     """
-    fields = {_bare(field.name): field for field in msgspec.structs.fields(definition.parameters_type)}
+    fields = {bare_name(field.name): field for field in msgspec.structs.fields(definition.parameters_type)}
     parameters: dict[str, Any] = {}
     for name, value in given.items():
-        field = fields.get(_bare(name))
+        field = fields.get(bare_name(name))
         key = field.encode_name if field else name
         if key in parameters:
             raise BadRequest(f"ParameterObject: {key!r} is there in two spellings; send one")
@@ -102,7 +100,3 @@ def _read(value: Any, wanted: Any) -> Any:
         except msgspec.DecodeError:
             return value
     return value
-
-
-def _bare(name: str) -> str:
-    return name.replace("-", "").replace("_", "").lower()

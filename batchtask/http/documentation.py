@@ -19,6 +19,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import Method
 
 from batchtask.http.authentication import PUBLIC
+from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problem_handlers import PROBLEM_JSON, ProblemDetails
 from batchtask.http.xsrf import HEADER
 
@@ -35,6 +36,7 @@ _REFUSALS = {
     HTTPStatus.NOT_ACCEPTABLE: "`Accept` names no type that this is answered in.",
     HTTPStatus.CONFLICT: "It does not fit to how things are by now.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than any that is taken.",
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is in a format that is not read: send JSON.",
     HTTPStatus.UNPROCESSABLE_ENTITY: "The `Idempotency-Key` was used for something else.",
     HTTPStatus.TOO_MANY_REQUESTS: "There were too many failed logins; `Retry-After` says when to try again.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The broker or the database is away; `Retry-After` says when to try again.",
@@ -114,6 +116,9 @@ def _first_sentence(handler: HTTPRouteHandler) -> str:
 
 def _refusals(handler: HTTPRouteHandler) -> dict[int, ResponseSpec]:
     left_out = set() if handler.http_methods & _CHANGES else _NEVER_IN_CONFLICT
+    # A synchronous guard is wrapped by what makes it awaitable.
+    if all(getattr(guard, "func", guard) is not require_json_sent for guard in handler.resolve_guards()):
+        left_out = {*left_out, HTTPStatus.UNSUPPORTED_MEDIA_TYPE}
     return {
         status: ResponseSpec(
             data_container=ProblemDetails, description=text, media_type=PROBLEM_JSON, generate_examples=False

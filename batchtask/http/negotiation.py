@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from litestar.connection import ASGIConnection
+from litestar.handlers import HTTPRouteHandler
 from litestar.handlers.base import BaseRouteHandler
 
 from batchtask.http.problems import NotAcceptable, UnsupportedMedia
@@ -21,10 +24,14 @@ ANY_MEDIA = "any_media"
 def require_json_accepted(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse a caller that wants no JSON, before anything is done for it. A guard.
 
+    Where there is nothing to answer with, any `Accept` is satisfied.
+
     Raises:
         NotAcceptable: `Accept` names other types only.
     """
-    if not connection.route_handler.opt.get(ANY_MEDIA):
+    handler = connection.route_handler
+    empty = isinstance(handler, HTTPRouteHandler) and handler.status_code == HTTPStatus.NO_CONTENT
+    if not (empty or handler.opt.get(ANY_MEDIA)):
         require_json(connection.headers.get("accept", ""))
 
 
@@ -51,10 +58,15 @@ def require_json_sent(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any
 
 def accepts_json(accept: str) -> bool:
     """Tell whether JSON is among what an `Accept` header names; nothing named means anything."""
-    ranges = [_range(part) for part in accept.split(",") if part.strip()]
-    return not ranges or any(
-        quality > 0 and (name in JSON_TYPES or name in {"*/*", "application/*", "text/*"}) for name, quality in ranges
-    )
+    qualities = dict(_range(part) for part in accept.split(",") if part.strip())
+    named = [quality for name, quality in qualities.items() if name in JSON_TYPES]
+    # What is named exactly counts before what fits: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+    return any(quality > 0 for quality in named) if named else _fits(qualities)
+
+
+def _fits(qualities: Mapping[str, float]) -> bool:
+    fitting = [qualities[name] for name in ("application/*", "text/*", "*/*", "*") if name in qualities]
+    return not qualities or any(quality > 0 for quality in fitting)
 
 
 def _range(text: str) -> tuple[str, float]:

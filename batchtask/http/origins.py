@@ -17,7 +17,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 EVERY_ORIGIN = "*"
 _PORTS = {"http": 80, "https": 443}
-_EXPOSED = ["Location", "Retry-After", "WWW-Authenticate", "Content-Disposition"]
+_EXPOSED = ["Location", "Retry-After", "WWW-Authenticate", "Content-Disposition", "X-Limit"]
 
 
 def cors_config(settings: Settings) -> CORSConfig | None:

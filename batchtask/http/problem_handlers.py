@@ -36,7 +36,8 @@ from batchtask.errors import (
     WrongExpectedVersion,
 )
 from batchtask.http.mounting import path_of, root_of
-from batchtask.http.problems import Problem
+from batchtask.http.problems import Problem, unknown_task
+from batchtask.http.texts import NO_NUL
 from batchtask.identifiers import uuid7
 from batchtask.replaying import NotReplayable
 
@@ -63,6 +64,9 @@ _AWAY = (
     "The batch task server cannot do this at the moment; try again in a minute; if it lasts, tell an administrator."
 )
 RETRY_SECONDS = 5
+LONGEST_BODY_BYTES = 10_000_000
+#: What the framework says of a text that our pattern refuses, and what a user can do with.
+_PLAINER = {f"Expected `str` matching regex {NO_NUL!r}": "leave out the NUL characters"}
 PROBLEM_JSON = "application/problem+json"
 #: What the body is called in handlers. A body that is not there is a fault whose message is this name.
 _BODY = "data"
@@ -100,9 +104,8 @@ def answer_error(request: AnyRequest, error: BatchTaskError) -> Response[Problem
         logger.warning("request cannot be served", extra={"path": path_of(request), "reason": str(error)})
         return problem_response(request, status, _AWAY, {"Retry-After": str(RETRY_SECONDS)})
     if isinstance(error, TaskNotFound):
-        # What stands there for operators names the command line.
-        mine = f"{root_of(request)}/api/v2/tasks"
-        detail = f"there is no task {error.task_id} that you may see: check the id; {mine} lists yours"
+        # What the error says is for operators, and names the command line.
+        detail = f"{unknown_task(error)}; {root_of(request)}/api/v2/tasks lists yours"
         return problem_response(request, status, detail)
     return problem_response(request, status, str(error))
 
@@ -158,11 +161,11 @@ def _detail(request: AnyRequest, error: HTTPException) -> str:
 
 def _fault(request: AnyRequest, fault: Mapping[str, Any]) -> str:
     source = getattr(fault.get("source"), "value", fault.get("source"))
-    name, message = fault.get("key"), fault.get("message", "")
+    name, message = fault.get("key"), str(fault.get("message", ""))
     if source == "body" and name == _BODY:
         return "there is no body: send a JSON object" if message == repr(_BODY) else f"body: {message}"
     place = " ".join(str(part) for part in (source, _sent_name(request, name)) if part)
-    return f"{place}: {message}" if place else str(message)
+    return f"{place}: {_PLAINER.get(message, message)}" if place else message
 
 
 def _sent_name(request: AnyRequest, name: Any) -> Any:

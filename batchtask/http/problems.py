@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from batchtask.errors import TaskNotFound
+
 
 class Problem(Exception):
     """A request that is answered with an error; subclasses name the status."""
@@ -79,3 +81,8 @@ class Unavailable(Problem):
     """A server behind this one does not answer; the same request may be made again."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def unknown_task(error: TaskNotFound) -> str:
+    """Say to a caller that there is no such task; whether it is somebody else's is nobody's business."""
+    return f"there is no task {error.task_id} that you may see: check the id"

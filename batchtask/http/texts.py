@@ -7,12 +7,12 @@ from typing import Annotated
 import msgspec
 from litestar.params import QueryParameter
 
-_NO_NUL = r"^[^\x00]*$"
+NO_NUL = r"^[^\x00]*$"
 LONGEST_NAME = 254
 LONGEST_REASON = 1000
 
-Name = Annotated[str, msgspec.Meta(pattern=_NO_NUL, max_length=LONGEST_NAME)]
-Reason = Annotated[str, msgspec.Meta(pattern=_NO_NUL, max_length=LONGEST_REASON)]
+Name = Annotated[str, msgspec.Meta(pattern=NO_NUL, max_length=LONGEST_NAME)]
+Reason = Annotated[str, msgspec.Meta(pattern=NO_NUL, max_length=LONGEST_REASON)]
 DefinitionName = Annotated[
-    str | None, QueryParameter(pattern=_NO_NUL, max_length=LONGEST_NAME, description="Of the task definition.")
+    str | None, QueryParameter(pattern=NO_NUL, max_length=LONGEST_NAME, description="Of the task definition.")
 ]

@@ -22,12 +22,13 @@ from batchtask.http.authentication import PUBLIC, Authentication, OwnWay
 from batchtask.http.caches import keep_nowhere
 from batchtask.http.callers import Caller
 from batchtask.http.documentation import DocumentHandlers, openapi_config
+from batchtask.http.letter_case import AnyLetterCase
 from batchtask.http.login import login_handlers
 from batchtask.http.methods import Heads
 from batchtask.http.mounting import MountableApp
 from batchtask.http.negotiation import require_json_accepted
 from batchtask.http.origins import cors_config
-from batchtask.http.problem_handlers import EXCEPTION_HANDLERS
+from batchtask.http.problem_handlers import EXCEPTION_HANDLERS, LONGEST_BODY_BYTES
 from batchtask.http.queries import KnownQueries, require_known_query
 from batchtask.http.time_zones import zone_asked
 from batchtask.pausing import Pausing
@@ -107,7 +108,7 @@ def create_app(
         if not handler.opt.get(PUBLIC):
             connection.scope["user"] = await authentication.caller_of(connection)
 
-    return MountableApp(
+    app = MountableApp(
         # In one router, for a command and a query may have the same path: apart, each would bring its own OPTIONS.
         route_handlers=[
             Router(path="/", route_handlers=[*HANDLERS, *page_handlers(), login_handlers(authentication)])
@@ -137,6 +138,7 @@ def create_app(
         },
         guards=[require_json_accepted, require_caller, require_known_query],
         before_send=[keep_nowhere],
+        request_max_body_size=LONGEST_BODY_BYTES,
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[
             watching_queues(settings, engine),
@@ -148,6 +150,8 @@ def create_app(
         logging_config=None,
         debug=False,
     )
+    app.asgi_handler = AnyLetterCase(app.asgi_handler, [route.path for route in app.routes])
+    return app
 
 
 def _connected(settings: Settings, registry: Registry, engine: Engine) -> Callable[[Litestar], Any]:

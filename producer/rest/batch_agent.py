@@ -15,6 +15,7 @@ from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo, CarrierReads, Int32, read_select, select_properties
 from batchtask.http.carrier_body import BatchTaskInfoBody
 from batchtask.http.keys import Select
+from batchtask.http.letter_case import AnyLetterCaseRequest
 from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problems import BadRequest
 from batchtask.http.readable import TaskReader
@@ -45,6 +46,7 @@ class BatchAgentCommands(Controller):
 
     path = "/api/v1/Agents/Batch"
     tags = ("Agents/Batch",)
+    request_class = AnyLetterCaseRequest
     guards = [require_json_sent]  # noqa: RUF012 - the framework's own, as the next
     dependencies = {  # noqa: RUF012
         "creation": Provide(provide_creation, sync_to_thread=False),

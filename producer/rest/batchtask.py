@@ -15,8 +15,9 @@ from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo, CarrierReads
 from batchtask.http.carrier_body import BatchTaskInfoBody
 from batchtask.http.keys import Key
+from batchtask.http.letter_case import AnyLetterCaseRequest
 from batchtask.http.negotiation import require_json_sent
-from batchtask.http.problems import BadRequest
+from batchtask.http.problems import BadRequest, unknown_task
 from batchtask.http.readable import TaskReader
 from batchtask.removal import Removal
 from producer.rest.changing import Changes, provide_changes
@@ -29,6 +30,7 @@ class BatchTaskCommands(Controller):
 
     path = "/api/v1/BatchTask"
     tags = ("BatchTask",)
+    request_class = AnyLetterCaseRequest
     guards = [require_json_sent]  # noqa: RUF012 - the framework's own, as the next
     dependencies = {  # noqa: RUF012
         "creation": Provide(provide_creation, sync_to_thread=False),
@@ -46,7 +48,7 @@ class BatchTaskCommands(Controller):
         try:
             return await changes.stop(key)
         except TaskNotFound as error:
-            raise BadRequest(str(error)) from None  # the only refusal that the original documents here
+            raise BadRequest(unknown_task(error)) from None  # the only refusal that the original documents here
 
     @put("/{key:str}", operation_id="v1_BatchTask_UpdateBatchTask")
     async def update(

@@ -14,6 +14,7 @@ from litestar.status_codes import HTTP_200_OK
 
 from batchtask.http.carrier import BatchTaskInfo, CarrierReads, Int32, read_select, select_properties
 from batchtask.http.keys import Select
+from batchtask.http.letter_case import AnyLetterCaseRequest
 from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problems import BadRequest
 from batchtask.http.readable import TaskReader
@@ -105,6 +106,7 @@ class CrmAgents(Controller):
 
     path = "/api/v1/Agents"
     tags = ("Agents",)
+    request_class = AnyLetterCaseRequest
     guards = [require_json_sent]  # noqa: RUF012 - the framework's own, as the next
     dependencies = {  # noqa: RUF012
         "creation": Provide(provide_creation, sync_to_thread=False),

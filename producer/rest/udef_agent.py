@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from batchtask.database import database_errors
 from batchtask.http.callers import Caller
+from batchtask.http.letter_case import AnyLetterCaseRequest
 from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problems import BadRequest, Conflict
 from batchtask.identifiers import TaskId
@@ -30,6 +31,7 @@ class UserDefinedFieldAgent(Controller):
 
     path = "/api/v1/Agents/UserDefinedFieldInfo"
     tags = ("Agents",)
+    request_class = AnyLetterCaseRequest
     guards = [require_json_sent]  # noqa: RUF012 - the framework's own, as the next
     dependencies = {"creation": Provide(provide_creation, sync_to_thread=False)}  # noqa: RUF012
 

@@ -16,10 +16,13 @@ from litestar.params import JSONBody
 from batchtask.http.callers import Caller
 from batchtask.http.carrier import BatchTaskInfo, Int32, read_select, read_state, select_properties
 from batchtask.http.keys import Select
+from batchtask.http.letter_case import AnyLetterCaseRequest
+from batchtask.http.negotiation import require_json_sent
 from projections.carriers import MOST, CarrierFilter, Carriers
 from projections.rest.batchtask import LIMIT_HEADER, visible_info
 
 Infos = Response[list[BatchTaskInfo]]
+StateArgument = str | int  #: by name, or by number
 
 
 class IdArguments(msgspec.Struct, frozen=True, rename="pascal"):
@@ -32,16 +35,16 @@ class AssociatesArguments(msgspec.Struct, frozen=True, rename="pascal"):
 
 class AssociatesAndStateArguments(msgspec.Struct, frozen=True, rename="pascal"):
     associate_ids: list[Int32]
-    state: str
+    state: StateArgument
 
 
 class StateArguments(msgspec.Struct, frozen=True, rename="pascal"):
-    state: str
+    state: StateArgument
 
 
 class NameAndStateArguments(msgspec.Struct, frozen=True, rename="pascal"):
     name: str
-    state: str
+    state: StateArgument
 
 
 class NameAndAssociatesArguments(msgspec.Struct, frozen=True, rename="pascal"):
@@ -55,7 +58,7 @@ class TaskNameArguments(msgspec.Struct, frozen=True, rename="pascal"):
 
 class TaskNameAndStateArguments(msgspec.Struct, frozen=True, rename="pascal"):
     task_name: str
-    state: str
+    state: StateArgument
 
 
 class Sets:
@@ -79,7 +82,7 @@ class Sets:
         self,
         *,
         owners: Sequence[int] | None = None,
-        state: str = "All",
+        state: str | int = "All",
         name: str | None = None,
         users: bool = True,
         system: bool = False,
@@ -118,7 +121,9 @@ class BatchAgentReads(Controller):
 
     path = "/api/v1/Agents/Batch"
     tags = ("Agents/Batch",)
-    dependencies = {"sets": Provide(_sets, sync_to_thread=False)}  # noqa: RUF012 - the framework's own
+    request_class = AnyLetterCaseRequest
+    guards = [require_json_sent]  # noqa: RUF012 - the framework's own, as the next
+    dependencies = {"sets": Provide(_sets, sync_to_thread=False)}  # noqa: RUF012
 
     @post("/GetBatchTaskInfo", status_code=200, sync_to_thread=True)
     def get_batch_task_info(self, sets: NamedDependency[Sets], data: JSONBody[IdArguments]) -> BatchTaskInfo:

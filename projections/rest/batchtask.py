@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
@@ -19,12 +19,14 @@ from batchtask.http.negotiation import ANY_MEDIA, require_json
 from batchtask.http.problems import BadRequest, NotAcceptable
 from batchtask.http.readable import LARGEST_INTEGER
 from projections.carriers import MOST, CarrierFilter, Carriers
+from projections.rest.odata.choices import choice_parameter, read_choice
 from projections.rest.odata.columns import read_columns, read_order
 from projections.rest.odata.lists import USUAL_PAGE, ListQuery, read_page
-from projections.rest.odata.rows import Mode, Output, row_of
+from projections.rest.odata.rows import MODES, OUTPUTS, row_of
 
 #: Says how many tasks an answer holds at most, where it could hold more.
 LIMIT_HEADER = "X-Limit"
+FORMATS = ("JSON", "XML")
 
 Key = Annotated[
     str,
@@ -79,7 +81,7 @@ class BatchTaskReads(Controller):
             int,
             QueryParameter(name="$skip", ge=0, le=LARGEST_INTEGER, description="Tasks to leave out before it."),
         ] = 0,
-        mode: Annotated[Mode, QueryParameter(name="$mode", description="How much is said of each value.")] = "Slim",
+        mode: Annotated[str, choice_parameter("$mode", MODES, "How much is said of each value.")] = "Slim",
         options: Annotated[
             str | None, QueryParameter(name="$options", description="Taken and without effect.")
         ] = None,
@@ -87,26 +89,25 @@ class BatchTaskReads(Controller):
             str | None, QueryParameter(name="$context", description="Taken and without effect.")
         ] = None,
         media: Annotated[
-            Literal["JSON", "XML", "json", "xml"] | None,
-            QueryParameter(name="$format", description="JSON; it beats the header Accept. XML is answered with 406."),
+            str | None,
+            choice_parameter("$format", FORMATS, "JSON; it beats the header Accept. XML is answered with 406."),
         ] = None,
         json_safe: Annotated[
             bool, QueryParameter(name="$jsonSafe", description="Taken and without effect: no column needs it.")
         ] = False,
-        output: Annotated[
-            Output, QueryParameter(name="$output", description="How Slim shows true and false.")
-        ] = "Logical",
+        output: Annotated[str, choice_parameter("$output", OUTPUTS, "How Slim shows true and false.")] = "Logical",
     ) -> ODataSlimResponse:
         """List the tasks that the caller may see, by default the newest first."""
         _require_json(request, media)
         _require_known_entity(entities)
         columns = read_columns(selected)
+        shown_as = read_choice("$mode", mode, MODES), read_choice("$output", output, OUTPUTS)
         query = ListQuery(filter=wanted, order=read_order(order), top=top, skip=skip)
         infos, more = read_page(engine, caller, query, zone)
         return ODataSlimResponse(
             metadata=f"{_address(request)}$metadata",
             next_link=_next_link(request, skip + len(infos)) if more and infos else None,
-            value=[row_of(info, columns, mode, output) for info in infos],
+            value=[row_of(info, columns, *shown_as) for info in infos],
         )
 
     @get("/{key:str}", sync_to_thread=True, operation_id="v1_BatchTask_GetBatchTaskInfo")
@@ -146,7 +147,7 @@ def visible_info(caller: Caller, carriers: Carriers, number: int | str, zone: Zo
 def _require_json(request: Request[Any, Any, Any], media: str | None) -> None:
     if media is None:
         require_json(request.headers.get("accept", ""))
-    elif media.upper() != "JSON":
+    elif read_choice("$format", media, FORMATS) != "JSON":
         raise NotAcceptable("this API answers in JSON only: leave $format out, or send $format=JSON")
 
 

@@ -484,6 +484,16 @@ def test_a_deleted_task_is_gone_with_its_history_its_log_and_its_files(web: WebS
     assert call(web, "kari", *delete(number)).status_code == 404
 
 
+def test_where_nothing_is_answered_any_type_may_be_asked_for(web: WebSystem) -> None:
+    numbers = [task(web, *SUCCEEDED)[1] for _ in range(2)]
+    assert call(web, "kari", *delete(numbers[0]), Accept="application/xml").status_code == 204
+    path, body = "Agents/Batch/DeleteBatchTask", {"BatchTaskId": numbers[1]}
+    assert call(web, "kari", "POST", path, body, Accept="text/xml").status_code == 204
+    # What is refused is a problem all the same.
+    gone = call(web, "kari", "POST", path, body, Accept="text/xml")
+    assert (gone.status_code, gone.headers["Content-Type"]) == (404, "application/problem+json")
+
+
 def test_of_several_all_are_deleted_or_none(web: WebSystem) -> None:
     ended, other = task(web, *SUCCEEDED)[1], task(web, *FAILED)[1]
     open_, olas = task(web)[1], task(web, *SUCCEEDED, owner=OLA)[1]

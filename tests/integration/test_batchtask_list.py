@@ -20,6 +20,7 @@ from sqlalchemy import Engine, insert, text
 from batchtask.database import make_engine
 from batchtask.definition_rows import definition_id
 from batchtask.http.callers import Caller
+from batchtask.http.carrier import bare_name
 from batchtask.http.problems import BadRequest
 from batchtask.identifiers import new_task_id
 from batchtask.tables import batchtask
@@ -128,6 +129,8 @@ def holds(condition: Condition, row: Row) -> bool:
             return row[column] in numbers
         case Within(column, first, last):
             return (first is None or row[column] >= first) and (last is None or row[column] <= last)
+        case Like("name", wanted, begins, ends):
+            return like(bare_name(row["name"]), bare_name(wanted), begins=begins, ends=ends)
         case Like(column, wanted, begins, ends):
             return like(row[column].lower(), wanted.lower(), begins=begins, ends=ends)
         case During(column, start, end):
@@ -222,8 +225,11 @@ def test_a_filter_finds_what_it_finds_in_python(engine: Engine, wanted: str) -> 
         "id = 3", "id equals 3", "id unequals 3", "id less 3", "id greater 58", "id between 3,5", "id set 3,5",
         "state eq Started", "state oneOf ('Failed', New)", "state notOneOf (1,2)", "associateId currentAssociate",
         "associateId associateIsOneOf (7,0)", "associateId associateIsNotOneOf (7,8)", "name eq 'REPORT'",
+        "name is 'MailMerge'", "name notBegins 'Mailing1'",
         "name ne 'report'", "name unequals 'report'", "created dateBetween (2026-03-29,2026-10-25)",
         "lastStarted between 2026-10-25,2026-10-25", "created gt 2026-03-29T01:00:00Z", "created lt 2026-10-26",
+        "created dateBetween (0001-01-01,9999-12-31)",
+        "lastStarted ge 0001-01-01", "created after 9999-12-31T23:59:59.9999999",
         "created beforeToday", "created today", "lastStarted afterToday", "created lastWeek", "created thisWeek",
         "created nextWeek", "created lastMonth", "created thisMonth", "created nextMonth", "created lastQuarter",
         "created thisQuarter", "created nextQuarter", "created thisHalf", "created lastYear", "created thisYear",
@@ -290,6 +296,12 @@ def test_links_lead_through_all_pages_and_keep_the_question(client: TestClient[A
     assert len(seen) == len(set(seen)) > 3
 
 
+def test_options_are_taken_in_any_letter_case_and_stay_in_the_links(client: TestClient[Any]) -> None:
+    answer = client.get("/api/v1/batchtask?$orderby=id&$TOP=2&%24Select=id", headers=calling("admin"))
+    assert keys(answer) == [1, 2]
+    assert keys(client.get(answer.json()["odata.nextLink"], headers=calling("admin"))) == [3, 4]
+
+
 def test_links_work_below_the_path_that_another_application_mounts_us_at(client: TestClient[Any]) -> None:
     app = client.app
 
@@ -302,6 +314,7 @@ def test_links_work_below_the_path_that_another_application_mounts_us_at(client:
         link = answer.json()["odata.nextLink"]
         assert urlsplit(link).path == "/crm/batch/api/v1/BatchTask"
         assert keys(outside.get(link, headers=calling("admin"))) == [59]
+        assert keys(outside.get("/crm/batch/API/v1/batchtask?$TOP=1", headers=calling("admin"))) == [60]
 
 
 def test_modes_say_more_or_less_of_a_value(client: TestClient[Any]) -> None:
@@ -326,8 +339,11 @@ def test_modes_say_more_or_less_of_a_value(client: TestClient[Any]) -> None:
         ({"entities": "batchtask", "options": "x", "context": "y"}, "*/*", 200, ""),
         ({}, "application/xml", 406, "this API answers in JSON only: send `Accept"),
         ({"format": "XML"}, "*/*", 406, "this API answers in JSON only: leave $format out"),
-        ({"format": "CSV"}, "*/*", 400, "$format"),
-        ({"mode": "Thin"}, "*/*", 400, "$mode"),
+        ({"format": "json", "mode": "wide", "output": "DISPLAY"}, "application/xml", 200, ""),
+        ({"format": "CSV"}, "*/*", 400, "$format: 'CSV' is none of JSON, XML"),
+        ({"mode": "Thin"}, "*/*", 400, "$mode: 'Thin' is none of Slim, Wide, Full"),
+        ({"output": "Nice"}, "*/*", 400, "$output: 'Nice' is none of Logical, Display"),
+        ({"top": "", "skip": "", "format": "", "mode": ""}, "*/*", 200, ""),
         ({"top": "-1"}, "*/*", 400, "$top"),
         ({"skip": str(2**31)}, "*/*", 400, "$skip"),
         ({"entities": "person"}, "*/*", 400, "$entities: 'person' is no entity of this list; there is batchtask"),

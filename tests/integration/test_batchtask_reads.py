@@ -15,6 +15,7 @@ from batchtask.database import make_engine
 from batchtask.definitions import CancellationBehaviour
 from batchtask.events import AttemptStarted, ProgressReported, TaskFailed, TaskReplayed, TaskSucceeded
 from batchtask.http.carrier import NEVER
+from batchtask.http.problem_handlers import LONGEST_BODY_BYTES
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
 from batchtask.tables import batchtask
@@ -197,6 +198,7 @@ SETS: list[tuple[str, dict[str, Any], str, str]] = [
     ("GetAllBatchTaskInfosByNameAndState", {"TaskName": "sleep", "State": "Succeeded"}, "b", "beg"),
     ("GetSystemBatchTaskInfosByName", {"TaskName": "sleep"}, "", "fg"),
     ("GetSystemBatchTaskInfosByNameAndState", {"TaskName": "Sleep", "State": "new"}, "", "f"),
+    ("GetSystemBatchTaskInfosByNameAndState", {"taskname": "Sleep", "STATE": 1}, "", "f"),
 ]
 TASKS: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
     ("a", {}, ()), ("b", {}, DONE), ("c", {"name": "mail-merge"}, ()), ("d", {"owner": OLA}, ()),
@@ -228,7 +230,7 @@ def test_select_nulls_what_it_does_not_name(client: TestClient[Any], engine: Eng
     ("call", "select", "arguments", "detail"),
     [
         ("GetBatchTaskInfo", "Nme", {"Id": 1}, "$select: 'Nme' is no property of BatchTaskInfo; there are Id, Name,"),
-        ("GetBatchTaskInfo", "", {"id": 1}, "Object missing required field `Id`"),
+        ("GetBatchTaskInfo", "", {"Ids": 1}, "body: Object missing required field `Id`"),
         ("GetBatchTaskInfo", "", {"Id": 2**31}, "body Id: Expected `int` <= 2147483647"),
         ("GetBatchTaskInfosByState", "", {"State": "Done"}, "'Done' is no state of a batch task; there are Unknown,"),
         ("GetAllBatchTaskInfosByName", "", {"Name": "sleep"}, "Object missing required field `TaskName`"),
@@ -240,3 +242,69 @@ def test_arguments_that_do_not_fit_get_a_sentence(
     answer = ask(client, call, select=select, **arguments)
     assert answer.status_code == 400, answer.text
     assert detail in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("content_type", ["application/xml", "text/xml", "application/x-www-form-urlencoded"])
+def test_arguments_are_json(client: TestClient[Any], content_type: str) -> None:
+    headers = calling("kari") | {"Content-Type": content_type}
+    answer = client.post("/api/v1/Agents/Batch/GetBatchTaskInfo", content='{"Id": 1}', headers=headers)
+    assert (answer.status_code, "`Content-Type: application/json`" in answer.json()["detail"]) == (415, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "body: there is none; send a JSON object"),
+        (b"{", "the body is no JSON that can be read: Input data was truncated"),
+        (b"\xff\xfe{", "the body is no JSON that can be read: JSON is malformed"),
+        (b"null", "body: Expected `object`, got `null`"),
+        (b"[" * 700 + b"]" * 700, "body: Expected `object`, got `array`"),
+        (b'{"Id": ' + b"[" * 700 + b"]" * 700 + b"}", "body Id: Expected `int`, got `array`"),
+        (b"[" * 9_000, "The JSON that was sent nests too deeply."),
+    ],
+)
+def test_a_body_that_cannot_be_read_gets_a_sentence(client: TestClient[Any], content: bytes, said: str) -> None:
+    answer = client.post("/api/v1/Agents/Batch/GetBatchTaskInfo", content=content, headers=calling("kari"))
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(said)
+
+
+def test_letter_case_does_not_matter_to_who_asks(client: TestClient[Any], engine: Engine) -> None:
+    task = recorded(engine)
+    kari = calling("kari")
+    assert client.get(f"/API/V1/batchtask/{task}", headers=kari).json()["Id"] == task
+    assert ids(client.get("/api/v1/BATCHTASK/new/", headers=kari)) == [task]
+    path = "/api/v1/agents/batch/getbatchtaskinfo?$SELECT=id"
+    for body in (b'{"id": %d}', b'{"ID": "%d"}', b'\xef\xbb\xbf{"iD": %d}'):
+        one = client.post(path, content=body % task, headers=kari).json()
+        assert (one["Id"], one["Name"]) == (task, None)
+
+
+def test_nothing_that_the_apis_answer_may_be_kept(client: TestClient[Any], engine: Engine) -> None:
+    task = recorded(engine)
+    for path in (f"v1/BatchTask/{task}", "v1/BatchTask/0", "v1/nothing", f"v2/tasks/{task}", "v2/tasks?limit=0"):
+        assert client.get(f"/api/{path}", headers=calling("kari")).headers["Cache-Control"] == "no-store", path
+    assert client.get("/api/v1/BatchTask").headers["Cache-Control"] == "no-store"
+
+
+def test_a_path_or_method_that_there_is_not_gets_a_sentence(client: TestClient[Any]) -> None:
+    assert "/api/openapi.json lists what there is" in get(client, "/1/Start").json()["detail"]
+    answer = client.get("/api/v1/Agents/Batch/StopBatchJob", headers=calling("kari"))
+    assert (answer.status_code, answer.json()["detail"]) == (
+        405, "GET does nothing here; what this path takes is " + answer.headers["Allow"],
+    )  # fmt: skip
+    assert "POST" in answer.headers["Allow"]
+
+
+def test_a_caller_may_name_more_associates_than_a_statement_has_parameters(
+    client: TestClient[Any], engine: Engine
+) -> None:
+    task = recorded(engine)
+    everybody = list(range(70_000))
+    for who in ("kari", "admin"):
+        assert ids(ask(client, "GetBatchTaskInfosByAssociates", who, AssociateIds=everybody)) == [task]
+
+
+def test_a_body_that_is_too_large_gets_a_sentence(client: TestClient[Any]) -> None:
+    answer = ask(client, "GetAllBatchTaskInfosByName", TaskName="x" * LONGEST_BODY_BYTES)
+    assert (answer.status_code, answer.json()["detail"]) == (413, "the body is too large: at most 10 MB are taken")

@@ -41,12 +41,12 @@ def test_the_states_are_those_of_the_rows_and_the_filter_value() -> None:
     assert state_name(17) == "Unknown"
 
 
-@pytest.mark.parametrize("text", ["Aquired", "aquired", " AQUIRED "])
-def test_a_state_is_read_in_any_letter_case(text: str) -> None:
+@pytest.mark.parametrize("text", ["Aquired", "aquired", " AQUIRED ", "2", 2])
+def test_a_state_is_read_in_any_letter_case_or_by_its_number(text: str | int) -> None:
     assert read_state(text) is BatchTaskState.Aquired
 
 
-@pytest.mark.parametrize("text", ["Acquired", "", "3", "x" * 5000])
+@pytest.mark.parametrize("text", ["Acquired", "", "7", "-1", "02", "x" * 5000])
 def test_what_is_no_state_is_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(BadRequest, match="there are Unknown, New, Aquired, Started, Succeeded, Failed,") as refused:
         read_state(text)

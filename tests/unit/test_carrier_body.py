@@ -134,6 +134,8 @@ def test_an_unknown_definition_is_refused_with_those_there_are() -> None:
         ("Failed", BatchTaskState.Failed),
         ("succeededmanualcleanup", BatchTaskState.SucceededManualCleanup),
         (5, BatchTaskState.Failed),
+        ("5", BatchTaskState.Failed),
+        ("0", None),
         (99999, BatchTaskState.All),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_function_with_a_context_only_takes_no_parameters() -> None:
     assert (noop.parameters_type, noop.description) == (NoParameters, "Nothing at all")
     assert not noop.takes_parameters
     noop.check_parameters({})
-    with pytest.raises(InvalidParameters, match="colour"):
+    with pytest.raises(InvalidParameters, match="unknown field `colour`; it takes none"):
         noop.check_parameters({"colour": "red"})
 
 
@@ -68,7 +68,11 @@ def test_numbers_and_flags_may_be_written_as_text() -> None:
 
 @pytest.mark.parametrize(
     ("parameters", "names"),
-    [({}, "selection_id"), ({"selection_id": "all"}, "selection_id"), ({"selection_id": 1, "copies": 2}, "copies")],
+    [
+        ({}, "selection_id"),
+        ({"selection_id": "all"}, "selection_id"),
+        ({"selection_id": 1, "copies": 2}, "`copies`; there are `selection_id`, "),
+    ],
 )
 def test_parameters_that_do_not_fit_are_refused_by_name(parameters: dict[str, object], names: str) -> None:
     with pytest.raises(InvalidParameters, match=names) as caught:

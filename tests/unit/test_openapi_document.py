@@ -52,6 +52,12 @@ def test_every_path_of_the_modern_api_stands_on_its_page(path: str) -> None:
     assert re.search(rf"\$api{example}[\"?]", WEB_API), path
 
 
+def test_the_compatible_api_refuses_bodies_that_are_no_json_and_says_so() -> None:
+    for path, method, operation in OPERATIONS:
+        takes_a_body = path.startswith("/api/v1/") and method != "get"
+        assert ("415" in operation["responses"]) == takes_a_body, (path, method)
+
+
 def test_no_two_operations_have_one_name() -> None:
     names = [operation["operationId"] for _, _, operation in OPERATIONS]
     assert len(set(names)) == len(names)

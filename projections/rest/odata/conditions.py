@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, assert_never
 
+import msgspec
 from sqlalchemy import ColumnElement, Integer, and_, cast, false, func, literal, not_, or_, true
 
 from batchtask.http.callers import SYSTEM
+from batchtask.http.carrier import bare_name
 from batchtask.tables import batchtask, batchtaskdefinition
-from projections.carriers import started_at
+from projections.carriers import started_at, stored_name
 from projections.rest.odata.syntax import Condition, During, Either, Every, Holds, Like, Not, OneOf, Within
 
 _row = batchtask.c
@@ -61,7 +63,7 @@ def to_sql(condition: Condition, named_like: NamedLike) -> ColumnElement[bool]:
         case Within(column, first, last):
             return _within(EXPRESSIONS[column], first, last)
         case Like(column="name"):
-            ids = named_like(_like(batchtaskdefinition.c.name, condition))
+            ids = named_like(_like(stored_name, msgspec.structs.replace(condition, text=bare_name(condition.text))))
             return _row.batchtaskdefinition_id.is_not(None) & _row.batchtaskdefinition_id.in_(ids)
         case Like(column):
             return _like(EXPRESSIONS[column], condition)

@@ -11,6 +11,9 @@ from projections.rest.odata.tokens import Sort, Token, refuse, tokenise
 
 _LARGEST = 2**31 - 1
 _LONGEST_NUMBER = len(str(-_LARGEST))
+_SHORTEST = timedelta(microseconds=1)
+_FIRST = (datetime.min.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC) + _SHORTEST)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _SHORTEST, datetime.max.replace(tzinfo=UTC))
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _STATES = {state.name.lower(): state for state in BatchTaskState if state is not BatchTaskState.All}
 
@@ -105,7 +108,10 @@ class Reader:
         token = self.take()
         try:
             return _span(token.text, self._zone)
-        except (ValueError, OverflowError):
+        except OverflowError:
+            # The first and the last time that .NET has, by which its programs say "no limit".
+            return _LAST if token.text[0] == "9" else _FIRST
+        except ValueError:
             refuse(
                 token.position,
                 f"expected a date such as 2031-02-03, or a time such as 2031-02-03T10:11:12Z, found {token}",
@@ -133,4 +139,4 @@ def _span(text: str, zone: tzinfo) -> Span:
         return midnight(day, zone), midnight(day + timedelta(days=1), zone)
     moment = datetime.fromisoformat(text)
     start = (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
-    return start, start + timedelta(microseconds=1)
+    return start, start + _SHORTEST

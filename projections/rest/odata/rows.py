@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from batchtask.http.carrier import NEVER, BatchTaskInfo, BatchTaskState
 
 Mode = Literal["Slim", "Wide", "Full"]
 Output = Literal["Logical", "Display"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 ENTITY = "batchtask"
 #: How the original writes that an icon is shown instead of a word.

@@ -41,7 +41,7 @@ class Within(msgspec.Struct, frozen=True):
 
 
 class Like(msgspec.Struct, frozen=True):
-    """A text is another, or has it in it, whatever the letter case."""
+    """A text is another, or has it in it, whatever the letter case; in a name `-` and `_` do not matter either."""
 
     column: str
     text: str
