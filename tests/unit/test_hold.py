@@ -30,7 +30,7 @@ def test_a_message_that_comes_again_after_a_reconnect_is_settled_at_once_only_if
     holding = Holding(request.message_id, first, 0.0)
     deps = SimpleNamespace(
         holding={request.command.id: holding},
-        leased={request.command.id} if leased else set(),
+        leased={holding} if leased else set(),
         consumer=SimpleNamespace(settle=settled.append),
     )
 
