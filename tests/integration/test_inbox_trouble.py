@@ -8,18 +8,22 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from batchtask.definitions import TaskFailure
 from batchtask.local.dovecot import Dovecot
 from batchtask.local.processes import free_port
-from batchtask.outcomes import Succeeded
+from batchtask.outcomes import Failed, Succeeded
 from batchtask.sealing import Sealer
+from batchtask.testing import run_attempt
 from tests.inbox_support import KARI, NOW, OWNER, PASSWORD, Desk, letter, letters
+from worker.tasks.inbox import inbox
 from worker.tasks.inbox import run as run_module
 from worker.tasks.inbox.imap import Login, opening
 from worker.tasks.inbox.imap import open_session as really_open
+from worker.tasks.inbox.mailbox import Mailbox
 
 
 @pytest.fixture
@@ -89,6 +93,48 @@ def test_a_wrong_password_is_told_and_after_three_times_the_system_leaves_the_ac
         desk.run()  # the user may try
 
 
+def test_an_error_of_the_network_is_no_refused_password(desk: Desk, mail_server: Dovecot) -> None:
+    desk.account(mail_server.port, password="wrong")
+    desk.change("UPDATE crm7.email_account SET account_status = 2, error_count = 60, error_reason = 'was away'")
+    with pytest.raises(TaskFailure, match="refused the user name"):
+        desk.run()
+    assert (desk.one_account()["account_status"], desk.one_account()["error_count"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [b"NO [UNAVAILABLE] Temporary authentication failure", b"NO [ALERT] Too many simultaneous connections (Failure)"],
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_has_no_time_has_not_refused_the_password(desk: Desk, refusal: bytes) -> None:
+    def answer(line: bytes) -> bytes:
+        tag = line.split()[0]
+        return tag + b" " + refusal + b"\r\n" if b"LOGIN" in line else pretending()(line)
+
+    desk.account(993)
+    for count in (1, 2, 3):
+        with talking(GREETING, answer=answer) as port:
+            desk.change("UPDATE crm7.service_auth SET port = :port", port=port)
+            with pytest.raises(TaskFailure, match="lets nobody in at this moment: "):
+                desk.run()
+        assert (desk.one_account()["account_status"], desk.one_account()["error_count"]) == (2, count)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_takes_no_passwords_is_sent_none(desk: Desk) -> None:
+    heard: list[bytes] = []
+
+    def answer(line: bytes) -> bytes:
+        heard.append(line)
+        return pretending(CAPABILITY=b"* CAPABILITY IMAP4rev1 LOGINDISABLED AUTH=XOAUTH2\r\n")(line)
+
+    with talking(GREETING, answer=answer) as port:
+        desk.account(port)
+        with pytest.raises(TaskFailure, match="takes no passwords, so none was sent"):
+            desk.run()
+    assert [line.split()[1] for line in heard] == [b"CAPABILITY"]
+
+
 def test_one_dead_account_does_not_stop_the_others(desk: Desk, mail_server: Dovecot) -> None:
     desk.account(free_port())
     desk.account(mail_server.port)
@@ -127,8 +173,10 @@ def test_a_password_sealed_with_a_lost_key(desk: Desk) -> None:
     from cryptography.fernet import Fernet
 
     desk.account(993, sealed=Sealer(Fernet.generate_key().decode()).seal(PASSWORD))
-    with pytest.raises(TaskFailure, match="stored password cannot be read: enter it anew"):
-        desk.run()
+    for _ in range(4):
+        with pytest.raises(TaskFailure, match="stored password cannot be read: enter it anew"):
+            desk.run()
+    assert desk.one_account()["account_status"] == 2  # the key may be found again
 
 
 @pytest.mark.parametrize(("values", "missing"), [({"server": ""}, "mail server"), ({"password": ""}, "password")])
@@ -219,6 +267,53 @@ def test_an_answer_that_cannot_be_read_costs_one_message_its_contents_at_most(de
     assert [item["server_id"] for item in desk.items()] in ([], [1])
 
 
+@pytest.mark.usefixtures("impatient")
+def test_a_folder_whose_name_holds_a_line_break_and_a_missing_list_of_subscriptions_stop_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    listed = b'* LIST () "/" {5}\r\na\r\nbc\r\n* LIST () "/" INBOX\r\n'
+    fetched = (
+        b'* 1 FETCH (UID 4294967295 FLAGS () INTERNALDATE "01-Jan-0000 00:00:00 +0000" RFC822.SIZE 4294967295 '
+        b"BODYSTRUCTURE NIL BODY[HEADER.FIELDS (SUBJECT)] {14}\r\nSubject: abc\r\n)\r\n"
+    )
+
+    def answer(line: bytes) -> bytes:
+        known = pretending(LIST=listed, SEARCH=b"* SEARCH 4294967295\r\n", FETCH=fetched)
+        return line.split()[0] + b" BAD what?\r\n" if b"LSUB" in line else known(line)
+
+    with talking(GREETING, answer=answer) as port:
+        desk.account(port)
+        desk.run()
+    assert [(item["server_id"], item["subject"], item["received_at"]) for item in desk.items()] == [
+        (4294967295, "abc", None)
+    ]
+    assert any("the folder 'a\\r\\nbc' is left out" in record.getMessage() for record in caplog.records)
+
+
+def test_a_mistake_of_ours_in_one_account_is_told_when_the_others_are_read(
+    desk: Desk, mail_server: Dovecot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desk.account(mail_server.port)
+    desk.account(mail_server.port)
+    mail_server.deliver(KARI, letters(2))
+    really = Mailbox.update
+
+    def update(mailbox: Mailbox, *arguments: Any) -> None:
+        if mailbox.account_id == first:
+            raise ValueError("never thought of")
+        really(mailbox, *arguments)
+
+    monkeypatch.setattr(Mailbox, "update", update)
+    outcome = run_attempt(inbox, desk.context())
+    assert isinstance(outcome, Failed)
+    assert "never thought of" in outcome.detail
+    assert "Traceback" not in outcome.message
+    assert len(desk.items()) == 2
+    statuses = desk.rows("SELECT account_status, error_reason FROM crm7.email_account ORDER BY email_account_id")
+    assert [row["account_status"] for row in statuses] == [2, 4]
+    assert statuses[0]["error_reason"] == "It cannot be read: something in it was not foreseen."
+
+
 UGLY = {
     "nothing": b"",
     "no header": b"\r\nonly text\r\n",
@@ -234,6 +329,10 @@ UGLY = {
     "many lines": b"".join(b"X-Line-%d: %d\r\n" % (n, n) for n in range(10_000)) + b"Subject: behind\r\n\r\nx\r\n",
     "many people": b"Subject: all\r\nTo: "
     + b",\r\n ".join(b"n%d@y.example" % n for n in range(4000)) + b"\r\n\r\nx\r\n",
+    "year 0": b"Date: Sat, 01 Jan 0000 00:00:00 +0000\r\nSubject: far back\r\n\r\nx\r\n",
+    "long sender": b'From: "' + b"x" * 5000 + b'" <a@b.example>\r\nSubject: sender\r\n\r\nx\r\n',
+    "injection": b"Subject: =?utf-8?Q?a=0D=0ABcc:_b=40c.example?=\r\n"
+    b"From: =?utf-8?B?YQ0KYg==?= <a@b.example>\r\n\r\nx\r\n",
     "parentheses": b"Subject: par\r\nFrom: " + b"(" * 5000 + b"a@b.example\r\n\r\nx\r\n",
     "long id": b"Message-ID: <" + b"i" * 2000 + b"@x>\r\nSubject: id\r\n\r\nx\r\n",
     "deep": b"".join(
@@ -265,6 +364,9 @@ def test_no_mail_however_ugly_stops_a_folder(
     assert items["bad charset"]["plain_body"] == "blå\r\n"
     assert items["bad date"]["sent_at"] is None
     assert items["far date"]["sent_at"] is None
+    assert items["year 0"]["sent_at"] is None
+    assert items["long sender"]["from"] == "x" * 3999 + "…"
+    assert (items["injection"]["subject"], items["injection"]["from"]) == ("a Bcc: b@c.example", "a b <a@b.example>")
     assert len(items["long subject"]["subject"]) == 255
     assert items["many lines"]["subject"] == "behind"
     assert len(items["many people"]["to"]) <= 4000

@@ -9,15 +9,17 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from batchtask.database import database_errors
-from batchtask.definitions import TaskContext, TaskFailure
-from batchtask.outcomes import Outcome, Snoozed, Succeeded
+from batchtask.definitions import CancelledByRequest, TaskContext, TaskFailure
+from batchtask.outcomes import Cancelled, Outcome, Snoozed, Succeeded
 from worker.tasks.inbox import Inbox
 from worker.tasks.inbox.accounts import Account, load_accounts, record_problem, record_success
 from worker.tasks.inbox.imap import open_session
 from worker.tasks.inbox.mailbox import Counts, Mailbox, Order
 from worker.tasks.inbox.problems import AccountBusy, AccountGone, AccountProblem
+from worker.tasks.inbox.sessions import Sessions
 
 #: More lines about one account help nobody.
 MOST_WARNINGS = 200
@@ -27,6 +29,9 @@ KEEP_SECONDS = 2.0
 LOCK_KIND = 724_304
 #: An earlier attempt that is frozen or cut off holds its lock until the database notices.
 LOCK_PATIENCE_SECONDS, LOCK_POLL_SECONDS = 45.0, 1.0
+
+#: What a mistake of ours raises when mail or a server is stranger than anybody thought.
+_MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, OSError, DataError)
 
 _TRY = text("SELECT pg_try_advisory_lock(:kind, :account)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:kind, :account)")
@@ -63,6 +68,8 @@ def run(context: TaskContext, parameters: Inbox) -> Outcome:
         except _OutOfTime:
             run_.keep()
             return Snoozed(seconds=1, reason=f"{run_.so_far()} It goes on in a moment.")
+        except CancelledByRequest:
+            return Cancelled(response=f"Stopped. {run_.so_far()}")
         return run_.outcome()
 
 
@@ -77,6 +84,7 @@ class _Run:
         self._order = Order(folders=parameters.folders, since=since)
         self._total = self._kept.done + len(self._accounts)
         self._warnings = 0
+        self._mistake: Exception | None = None
         self._keep_at = 0.0
 
     def read_all(self) -> None:
@@ -107,7 +115,10 @@ class _Run:
 
         Raises:
             TaskFailure: Not one account could be read.
+            Exception: A mistake of ours.
         """
+        if self._mistake:  # the others were read; now its traceback goes to the operator
+            raise self._mistake
         kept = self._kept
         if not self._total:
             return Succeeded(response="There is no mail account to read.")
@@ -131,13 +142,19 @@ class _Run:
         except AccountGone as problem:
             self._note(f"{name}: {problem}")
         except AccountProblem as problem:
-            self._note(f"{name}: {problem}")
-            with self._context.transaction() as session:
-                record_problem(session.connection(), account.account_id, self._context.owner, problem)
+            self._keep_problem(account, name, problem)
+        except _MISTAKES as mistake:
+            self._mistake = self._mistake or mistake
+            self._keep_problem(account, name, AccountProblem("It cannot be read: something in it was not foreseen."))
         else:
             self._kept.read += 1
             with self._context.transaction() as session:
                 record_success(session.connection(), account.account_id, self._context.owner)
+
+    def _keep_problem(self, account: Account, name: str, problem: AccountProblem) -> None:
+        self._note(f"{name}: {problem}")
+        with self._context.transaction() as session:
+            record_problem(session.connection(), account.account_id, self._context.owner, problem)
 
     def _note(self, problem: str) -> None:
         self._context.log.warning(problem)
@@ -156,8 +173,9 @@ class _Run:
             tell=lambda done, total: self._tell(name, done, total),
             warn=lambda line: self._warn(name, line),
         )
-        with self._alone(account.account_id), open_session(account.login(context.sealer)) as session:
-            mailbox.update(session, self._order)
+        login = account.login(context.sealer)
+        with self._alone(account.account_id), Sessions(lambda: open_session(login)) as sessions:
+            mailbox.update(sessions, self._order)
 
     def _pause(self) -> None:
         self._context.check_cancelled()
