@@ -253,6 +253,21 @@ def test_short_time_ends_the_attempt_and_the_next_one_goes_on(desk: Desk, mail_s
     assert desk.run(context) == Succeeded(response="1 of 1 mail account read: 10 new messages.")
 
 
+def test_an_account_of_which_an_hour_brings_nothing_makes_way_for_the_others(
+    desk: Desk, mail_server: Dovecot
+) -> None:
+    desk.account(mail_server.port)
+    mail_server.deliver(KARI, letters(10))
+    context = desk.context(time_is_short=True)
+    for _ in range(3):
+        assert type(desk.run(context)).__name__ == "Snoozed"
+    context.short_after = None
+    outcome = desk.run(context)
+    assert isinstance(outcome, Succeeded)
+    assert outcome.response.startswith("1 of 2 mail accounts read: 10 new messages. 1 of 2 mail accounts not read.")
+    assert "The mail server localhost is too slow" in desk.one_account()["error_reason"]
+
+
 def test_two_runs_of_one_account_do_not_meet(
     desk: Desk, mail_server: Dovecot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,11 @@ class Account:
     username: str
     sealed: str
 
+    @property
+    def name(self) -> str:
+        """Name it for its user."""
+        return self.address or f"account {self.account_id}"
+
     def login(self, sealer: Sealer) -> Login:
         """Unseal the password.
 
