@@ -10,7 +10,7 @@ import pytest
 from batchtask.definitions import TaskFailure
 from batchtask.local.dovecot import Dovecot, MailInstallation
 from batchtask.outcomes import Cancelled, Succeeded
-from batchtask.testing import cancelled_everywhere
+from batchtask.testing import FakeContext, cancelled_everywhere
 from tests.inbox_support import KARI, PASSWORD, Desk, letters, logged_in
 from worker.tasks.inbox import inbox
 
@@ -80,11 +80,11 @@ def test_stopped_anywhere_it_says_what_it_did_and_the_next_run_brings_the_rest(
     desk.account(mail_server.port)
     mail_server.deliver(KARI, letters(250))
 
-    def begin() -> object:
+    def begin() -> FakeContext:
         desk.change("TRUNCATE crm7.email_item, crm7.email_folder, batchtask.mail_folder_state")
         return desk.context()
 
-    for ending in cancelled_everywhere(inbox, begin):  # type: ignore[arg-type]
+    for ending in cancelled_everywhere(inbox, begin):
         if ending.moment:
             assert isinstance(ending.outcome, Cancelled)
             count = len(desk.items())

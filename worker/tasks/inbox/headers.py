@@ -53,15 +53,15 @@ def read_headers(octets: bytes) -> Headers:
     for match in _FIELD.finditer(octets):
         text = re.sub(r"\r?\n[ \t]+", " ", decode(match[2])).strip()
         fields.setdefault(match[1].decode("ascii", "replace").lower(), text)
-    sender = fields.get("from") or fields.get("sender", "")
+    sender, sender_address = read_addresses(fields.get("from") or fields.get("sender", ""))
     date = fields.get("date", "")
     sent_at = read_date(date)
     return Headers(
         message_id=cut(_first_id(fields.get("message-id", "")), ID_LENGTH),
         in_reply_to=cut(_reply_to(fields), ID_LENGTH),
         subject=cut(read_words(fields.get("subject", "")), SUBJECT_LENGTH),
-        sender=read_addresses(sender)[0],
-        sender_address=read_addresses(sender)[1],
+        sender=sender,
+        sender_address=sender_address,
         to=read_addresses(fields.get("to", ""))[0],
         cc=read_addresses(fields.get("cc", ""))[0],
         sent_at=sent_at,
