@@ -187,7 +187,10 @@ def test_a_password_sealed_with_a_lost_key(desk: Desk) -> None:
     assert desk.one_account()["account_status"] == 2  # the key may be found again
 
 
-@pytest.mark.parametrize(("values", "missing"), [({"server": ""}, "mail server"), ({"password": ""}, "password")])
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [({"server": ""}, "mail server"), ({"username": ""}, "user name"), ({"password": ""}, "password")],
+)
 def test_an_account_that_is_not_complete(desk: Desk, values: dict[str, str], missing: str) -> None:
     account = desk.account(993, **values)
     if missing == "password":

@@ -77,9 +77,10 @@ class Account:
             AccountProblem: The account is not complete, or its password cannot be read.
             TaskFailure: No password can be read: there is no key.
         """
-        if not self.host or not self.sealed:
-            missing = "password" if self.host else "mail server"
-            raise AccountProblem(f"The account has no {missing}: enter it in the CRM.")
+        username = self.username or self.address
+        for what, value in (("mail server", self.host), ("user name", username), ("password", self.sealed)):
+            if not value:
+                raise AccountProblem(f"The account has no {what}: enter it in the CRM.")
         try:
             secret = sealer.open(self.sealed)
         except SecretUnreadable as error:
@@ -90,7 +91,7 @@ class Account:
         return Login(
             host=self.host,
             port=self.port or IMAPS_PORT,
-            username=self.username or self.address,
+            username=username,
             secret=secret,
             with_token=self.auth_type.lower() in _TOKENS,
         )
