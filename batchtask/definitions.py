@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ENTRY_POINT_GROUP = "batchtask.tasks"
+OUR_PACKAGE = "batchtask"
 
 
 class CancellationBehaviour(enum.IntEnum):
@@ -341,8 +342,8 @@ class Registry:
 
     @classmethod
     def installed(cls) -> Registry:
-        """Find every definition that an installed distribution offers."""
-        return cls(filter(None, map(_load, entry_points(group=ENTRY_POINT_GROUP))))
+        """Find every definition that an installed distribution offers; of two with one name the first by package."""
+        return cls(_unique(sorted(entry_points(group=ENTRY_POINT_GROUP), key=_package)))
 
     def __getitem__(self, name: str) -> TaskDefinition:
         try:
@@ -355,6 +356,28 @@ class Registry:
 
     def __iter__(self) -> Iterator[TaskDefinition]:
         return iter(self._definitions.values())
+
+
+def _package(entry_point: EntryPoint) -> tuple[bool, str, str]:
+    """Order packages alike on all machines, ours first: nobody takes the place of a task of ours by accident."""
+    package = entry_point.dist.name if entry_point.dist else ""
+    return package != OUR_PACKAGE, package, entry_point.name
+
+
+def _unique(found: Iterable[EntryPoint]) -> Iterator[TaskDefinition]:
+    names: set[str] = set()
+    for entry_point in found:
+        definition = _load(entry_point)
+        if definition is None:
+            continue
+        if definition.name in names:
+            logger.error(
+                "task is left out: another package has one of this name",
+                extra={"task": definition.name, "entry_point": entry_point.value},
+            )
+            continue
+        names.add(definition.name)
+        yield definition
 
 
 def _load(entry_point: EntryPoint) -> TaskDefinition | None:

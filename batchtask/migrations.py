@@ -12,7 +12,12 @@ from sqlalchemy import text
 from batchtask.database import database_errors, make_engine
 from batchtask.errors import SettingsError
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "alembic"
+_HERE = Path(__file__).resolve().parent
+#: In a checkout beside the packages; a wheel holds them inside, for its neighbour `alembic` is the library.
+SCRIPTS = next(
+    (folder for folder in (_HERE.parent / "alembic", _HERE / "alembic_scripts") if (folder / "env.py").exists()),
+    _HERE / "alembic_scripts",
+)
 
 
 def upgrade(database_url: str, revision: str = "head") -> None:
@@ -20,7 +25,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 
     Raises:
         StoreUnavailable: The database does not answer.
-        SettingsError: The migrations are not installed beside this package.
+        SettingsError: The migrations are not installed with this package.
     """
     config = config_for(SCRIPTS)
     engine = make_engine(database_url)
@@ -36,7 +41,7 @@ def upgrade(database_url: str, revision: str = "head") -> None:
 def config_for(scripts: Path) -> Config:
     """Return alembic's configuration for a folder of migrations."""
     if not (scripts / "env.py").exists():
-        raise SettingsError([f"no migrations at {scripts}: run `batchtask migrate` from a checkout or the image"])
+        raise SettingsError([f"no migrations at {scripts}: install batchtask anew"])
     config = Config()
     config.set_main_option("script_location", str(scripts))
     return config

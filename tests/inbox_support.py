@@ -111,6 +111,14 @@ class Desk:
             rows.add(table, **values)
             rows.write(connection)
 
+    def company(self, name: str, **values: Any) -> int:
+        self.add(crm7.contact, name=name, **values)
+        return int(self.rows("SELECT max(contact_id) AS id FROM crm7.contact")[0]["id"])
+
+    def person(self, company: int, **values: Any) -> int:
+        self.add(crm7.person, contact_id=company, firstname="Ola", **{"retired": 0, **values})
+        return int(self.rows("SELECT max(person_id) AS id FROM crm7.person")[0]["id"])
+
     def items(self) -> list[Mapping[str, Any]]:
         """Return all messages with their folders, the oldest UID first."""
         return self.rows("""

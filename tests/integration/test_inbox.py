@@ -87,6 +87,22 @@ def test_a_message_that_was_moved_keeps_its_row_and_what_the_crm_tied_to_it(desk
     assert len(desk.items()) == 3
 
 
+def test_a_run_over_some_folders_removes_nothing_that_may_have_been_moved_to_the_others(
+    desk: Desk, mail_server: Dovecot
+) -> None:
+    mail_server.deliver(KARI, letters(3, days_old=100))
+    desk.run()
+    with logged_in(mail_server) as client:
+        client.create("Arkiv")
+        client.subscribe("Arkiv")
+        client.select()
+        client.uid("MOVE", "2", "Arkiv")
+    desk.run(folders=["INBOX"], days_to_download=30)
+    assert [item["flags"] for item in desk.items() if item["server_id"] < 0] == [2]  # the CRM can hide it
+    assert desk.run(days_to_download=30) == Succeeded(response="1 of 1 mail account read: 0 new messages, 1 moved.")
+    assert [(item["folder"], item["flags"]) for item in desk.items()] == [("Arkiv", 0), ("INBOX", 0), ("INBOX", 0)]
+
+
 def test_a_deleted_message_that_was_archived_stays(desk: Desk, mail_server: Dovecot) -> None:
     mail_server.deliver(KARI, letters(2))
     desk.run()
@@ -156,13 +172,30 @@ def test_folders_have_their_place_and_their_purpose(desk: Desk, mail_server: Dov
 
 
 def test_a_sender_is_known_in_any_case_and_persons_come_before_companies(desk: Desk, mail_server: Dovecot) -> None:
-    desk.add(crm7.person, contact_id=77, firstname="Ola", retired=0)
-    person = desk.rows("SELECT person_id FROM crm7.person")[0]["person_id"]
-    desk.add(crm7.email, person_id=0, contact_id=99, email_address="ola@firma.example", rank=1)
+    company, other = desk.company("Firma"), desk.company("Other")
+    person = desk.person(company)
+    desk.add(crm7.email, person_id=0, contact_id=other, email_address="ola@firma.example", rank=1)
     desk.add(crm7.email, person_id=person, contact_id=0, email_address="Ola@Firma.Example", rank=2)
     mail_server.deliver(KARI, [(letter(1, sender="Ola Å <OLA@firma.EXAMPLE>"), NOW)])
     desk.run()
-    assert [(item["person_id"], item["contact_id"]) for item in desk.items()] == [(person, 77)]
+    assert [(item["person_id"], item["contact_id"]) for item in desk.items()] == [(person, company)]
+
+
+def test_what_was_deleted_in_the_crm_is_not_linked_and_who_left_only_if_nobody_else_has_the_address(
+    desk: Desk, mail_server: Dovecot
+) -> None:
+    deleted, company = desk.company("Gone", deleted=1), desk.company("Firma")
+    left, here = desk.person(company, retired=1), desk.person(company)
+    desk.add(crm7.email, contact_id=deleted, email_address="gone@firma.example")
+    for person in (left, here):
+        desk.add(crm7.email, person_id=person, email_address="shared@firma.example", rank=person)
+    desk.add(crm7.email, person_id=left, email_address="left@firma.example")
+    senders = ("gone@firma.example", "shared@firma.example", "left@firma.example", "shared+tag@firma.example")
+    mail_server.deliver(KARI, [(letter(number, sender=sender), NOW) for number, sender in enumerate(senders)])
+    desk.run()
+    assert [(item["person_id"], item["contact_id"]) for item in desk.items()] == [
+        (0, 0), (here, company), (left, company), (0, 0),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("point", range(1, 12))
@@ -218,6 +251,21 @@ def test_short_time_ends_the_attempt_and_the_next_one_goes_on(desk: Desk, mail_s
     assert type(desk.run(context)).__name__ == "Snoozed"
     context.short_after = None
     assert desk.run(context) == Succeeded(response="1 of 1 mail account read: 10 new messages.")
+
+
+def test_an_account_of_which_an_hour_brings_nothing_makes_way_for_the_others(
+    desk: Desk, mail_server: Dovecot
+) -> None:
+    desk.account(mail_server.port)
+    mail_server.deliver(KARI, letters(10))
+    context = desk.context(time_is_short=True)
+    for _ in range(3):
+        assert type(desk.run(context)).__name__ == "Snoozed"
+    context.short_after = None
+    outcome = desk.run(context)
+    assert isinstance(outcome, Succeeded)
+    assert outcome.response.startswith("1 of 2 mail accounts read: 10 new messages. 1 of 2 mail accounts not read.")
+    assert "The mail server localhost is too slow" in desk.one_account()["error_reason"]
 
 
 def test_two_runs_of_one_account_do_not_meet(

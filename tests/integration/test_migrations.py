@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic import command
@@ -12,6 +16,7 @@ from batchtask import crm7
 from batchtask.database import make_engine
 from batchtask.migrations import SCRIPTS, config_for, upgrade
 
+ROOT = Path(__file__).resolve().parents[2]
 #: The first and the last of those that number tables by `number_tables`.
 FIRST, LAST = "0003", "0009"
 
@@ -62,3 +67,14 @@ def test_every_table_has_a_number_of_its_own_and_gets_ids(engine: Engine, empty_
             if table.name in numbers:
                 [allocated] = crm7.allocate_ids(connection, table, 1)
                 assert allocated >= 1
+
+
+def test_a_wheel_brings_the_migrations_along(empty_database_url: str, tmp_path: Path) -> None:
+    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet")
+    subprocess.run([*pip, "--no-deps", "--no-index", "--no-build-isolation", "--target", tmp_path, ROOT], check=True)
+    script = "import sys; from batchtask.migrations import upgrade; upgrade(sys.argv[1])"
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-P", "-c", script, empty_database_url], env=environ, cwd=tmp_path, check=True)
+    engine = make_engine(empty_database_url)
+    assert {"batchtask", "email_item"} <= shape(engine)[0]
+    engine.dispose()

@@ -186,6 +186,28 @@ def test_installed_tasks_are_found_and_one_that_cannot_be_loaded_leaves_the_othe
     assert "function" not in registry
     assert "broken" not in registry
     assert [record.entry_point for record in caplog.records] == [  # type: ignore[attr-defined]
-        "acme_tasks:function",
         "acme_broken:acme",
+        "acme_tasks:function",
     ]
+
+
+def test_of_two_packages_that_name_a_task_alike_ours_or_the_first_is_taken_and_the_other_is_told(
+    plugin_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    info = plugin_folder / "acme_again-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-again\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[batchtask.tasks]\nacme = acme_tasks:acme\nsleep = acme_again:nap\n")
+    (plugin_folder / "acme_again.py").write_text(
+        "from batchtask.definitions import task\n@task('sleep')\ndef nap(context): 'Not ours.'\n"
+    )
+    with caplog.at_level(logging.ERROR):
+        registry = Registry.installed()
+
+    assert registry["acme"].version == "1.0"
+    assert registry["sleep"].function.__module__ == "worker.tasks.sleep"
+    assert [
+        record.entry_point  # type: ignore[attr-defined]
+        for record in caplog.records
+        if record.getMessage() == "task is left out: another package has one of this name"
+    ] == ["acme_again:nap", "acme_tasks:acme"]

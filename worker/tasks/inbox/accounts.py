@@ -38,11 +38,15 @@ UPDATE crm7.email_account
        updated_associate_id = :user, updatedcount = (updatedcount + 1) % 65536
  WHERE email_account_id = :account
 """)  # noqa: S608
+# Only refusals in a row count towards giving up: a server that was away all night says nothing of the password.
 _FAILED = text(f"""
 UPDATE crm7.email_account
-   SET account_status = CASE WHEN :refused AND coalesce(error_count, 0) + 1 >= {MOST_REFUSED_LOGINS}
+   SET account_status = CASE WHEN :refused AND error_reason = :reason
+                                  AND coalesce(error_count, 0) + 1 >= {MOST_REFUSED_LOGINS}
                              THEN {FAILED} ELSE {FAILING} END,
-       error_count = coalesce(error_count, 0) + 1, error_reason = :reason, updated = now(),
+       error_count = CASE WHEN :refused AND coalesce(error_reason, '') <> :reason
+                          THEN 1 ELSE coalesce(error_count, 0) + 1 END,
+       error_reason = :reason, updated = now(),
        updated_associate_id = :user, updatedcount = (updatedcount + 1) % 65536
  WHERE email_account_id = :account
 """)  # noqa: S608
@@ -61,26 +65,33 @@ class Account:
     username: str
     sealed: str
 
+    @property
+    def name(self) -> str:
+        """Name it for its user."""
+        return self.address or f"account {self.account_id}"
+
     def login(self, sealer: Sealer) -> Login:
         """Unseal the password.
 
         Raises:
-            AccountProblem: The account is not complete.
-            LoginRefused: Its password cannot be read.
+            AccountProblem: The account is not complete, or its password cannot be read.
+            TaskFailure: No password can be read: there is no key.
         """
-        if not self.host or not self.sealed:
-            missing = "password" if self.host else "mail server"
-            raise AccountProblem(f"The account has no {missing}: enter it in the CRM.")
+        username = self.username or self.address
+        for what, value in (("mail server", self.host), ("user name", username), ("password", self.sealed)):
+            if not value:
+                raise AccountProblem(f"The account has no {what}: enter it in the CRM.")
         try:
             secret = sealer.open(self.sealed)
         except SecretUnreadable as error:
-            raise LoginRefused("The stored password cannot be read: enter it anew.") from error
+            # No refusal: the server was not asked, and an administrator may find the key again.
+            raise AccountProblem("The stored password cannot be read: enter it anew.") from error
         except SettingsError as error:
             raise TaskFailure("The server cannot read passwords: its administrator has to set up a key.") from error
         return Login(
             host=self.host,
             port=self.port or IMAPS_PORT,
-            username=self.username or self.address,
+            username=username,
             secret=secret,
             with_token=self.auth_type.lower() in _TOKENS,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,7 @@ ATTRIBUTES = {
 _VIEWS = {"all", "flagged", "important"}
 INBOX = "INBOX"
 LONGEST_NAME = 255
+_LINE_BREAK = re.compile(rb"[\r\n\0]")
 
 _INSERT = insert(crm7.email_folder).values(registered=func.now(), updated=func.now())
 
@@ -48,7 +50,7 @@ class FolderList:
     """What came of the server's list."""
 
     folders: list[Folder]
-    unusable: list[str]  #: names that no column holds
+    unusable: list[str]  #: names that no column or no command holds
 
 
 def refresh_folders(connection: Connection, account_id: int, listed: Sequence[Listed], user: int) -> FolderList:
@@ -99,10 +101,10 @@ def _by_name(listed: Sequence[Listed]) -> tuple[dict[str, Listed], list[str]]:
     unusable = []
     for one in listed:
         name = _canonical(clean(decode_name(one.raw_name)))
-        if len(name) > LONGEST_NAME or not name:
+        if not name or len(name) > LONGEST_NAME or name in found or _LINE_BREAK.search(one.raw_name):
             unusable.append(name[:60])
         else:
-            found.setdefault(name, one)
+            found[name] = one
     return found, unusable
 
 

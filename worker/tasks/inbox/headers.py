@@ -23,10 +23,12 @@ ADDRESSES_LENGTH, ID_LENGTH, SUBJECT_LENGTH = 4000, 512, 255
 _FIELD = re.compile(rb"^([!-9;-~]+)[ \t]*:(.*(?:\r?\n[ \t].*)*)", re.MULTILINE)
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(=\?[^?\s]+\?[bBqQ]\?[^?]*\?=)\s+(?==\?[^?\s]+\?[bBqQ]\?[^?]*\?=)")
+_CONTROL = re.compile(r"[\r\n\x00-\x1f\x7f\x85\u2028\u2029]+")
 _ID = re.compile(r"<[^<>\s]+>")
 _NAMED_PRIORITIES = {"urgent": 1, "highest": 1, "high": 2, "normal": 3, "low": 4, "non-urgent": 4, "lowest": 5}
 NORMAL_PRIORITY = 3
 _YEARS = range(1970, 2200)
+_YEAR_0 = re.compile(r"[A-Za-z]{3}\s+0\d\d\d\b")  # the standard library reads 0001 as 2001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +53,15 @@ def read_headers(octets: bytes) -> Headers:
     for match in _FIELD.finditer(octets):
         text = re.sub(r"\r?\n[ \t]+", " ", decode(match[2])).strip()
         fields.setdefault(match[1].decode("ascii", "replace").lower(), text)
-    sender = fields.get("from") or fields.get("sender", "")
+    sender, sender_address = read_addresses(fields.get("from") or fields.get("sender", ""))
     date = fields.get("date", "")
     sent_at = read_date(date)
     return Headers(
         message_id=cut(_first_id(fields.get("message-id", "")), ID_LENGTH),
         in_reply_to=cut(_reply_to(fields), ID_LENGTH),
         subject=cut(read_words(fields.get("subject", "")), SUBJECT_LENGTH),
-        sender=read_addresses(sender)[0],
-        sender_address=read_addresses(sender)[1],
+        sender=sender,
+        sender_address=sender_address,
         to=read_addresses(fields.get("to", ""))[0],
         cc=read_addresses(fields.get("cc", ""))[0],
         sent_at=sent_at,
@@ -71,10 +73,12 @@ def read_headers(octets: bytes) -> Headers:
 def read_words(text: str) -> str:
     """Decode encoded words, https://www.rfc-editor.org/rfc/rfc2047; what is broken stays as it is.
 
-    Neighbours of one character set are joined before they are read: some programs cut within a character.
+    Neighbours of one character set are joined before they are read: some programs cut within a character. An encoded
+    line break becomes a blank, or whoever puts the text into a header would write lines that the sender thought up.
     """
     joined = _BETWEEN_WORDS.sub(r"\1", text)
-    return re.sub(rf"(?:{_WORD.pattern})+", lambda match: _decode_words(match[0]), joined)
+    words = re.sub(rf"(?:{_WORD.pattern})+", lambda match: _decode_words(match[0]), joined)
+    return _CONTROL.sub(" ", words)
 
 
 def _decode_words(words: str) -> str:
@@ -120,13 +124,14 @@ def _fitting(addresses: list[str]) -> str:
     text = cut(", ".join(addresses), ADDRESSES_LENGTH + 1)
     if len(text) <= ADDRESSES_LENGTH:
         return text
-    return text[: text.rfind(", ", 0, ADDRESSES_LENGTH - 2)].rstrip(", ") + ", …"
+    end = text.rfind(", ", 0, ADDRESSES_LENGTH - 2)
+    return text[:end].rstrip(", ") + ", …" if end > 0 else text[: ADDRESSES_LENGTH - 1] + "…"
 
 
 def read_date(text: str) -> datetime | None:
     """Read a date; None if it is none, or from a time when nobody wrote mail."""
     try:
-        moment = parsedate_to_datetime(text)
+        moment = parsedate_to_datetime("" if _YEAR_0.search(text) else text)
         aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return aware if aware.astimezone(UTC).year in _YEARS else None
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError):

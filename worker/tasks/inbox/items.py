@@ -62,6 +62,11 @@ _DELETE = text("""
 WITH gone AS (DELETE FROM crm7.email_item WHERE account_id = :account AND server_id < 0 RETURNING email_item_id)
 DELETE FROM crm7.email_attachment a USING gone WHERE a.email_item_id = gone.email_item_id
 """)
+_HIDE = text(f"""
+UPDATE crm7.email_item SET flags = coalesce(flags, 0) | {FLAGS["deleted"]}, updated = now(),
+       updated_associate_id = :user, updatedcount = (updatedcount + 1) % 65536
+ WHERE account_id = :account AND server_id < 0 AND coalesce(flags, 0) & {FLAGS["deleted"]} = 0
+""")  # noqa: S608
 _COUNT_MISSING = text("SELECT count(*) FROM crm7.email_item WHERE account_id = :account AND server_id < 0")
 
 # Times are on the wall clock of the database, which the session knows.
@@ -98,6 +103,11 @@ def oldest_missing(connection: Connection, account_id: int) -> tuple[int, date |
     """Return how many rows have no UID, and when the oldest of them came."""
     row = connection.execute(_OLDEST_MISSING, {"account": account_id}).one()
     return row.rows, row.day
+
+
+def hide_missing(connection: Connection, account_id: int, user: int) -> None:
+    """Mark rows without a UID as deleted, and keep them: not all folders were looked into."""
+    connection.execute(_HIDE, {"account": account_id, "user": user})
 
 
 def settle_missing(connection: Connection, account_id: int, user: int) -> int:

@@ -14,14 +14,15 @@ from itertools import islice
 
 import msgspec
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError
 
 from batchtask.definitions import TaskContext
 from worker.tasks.inbox.changes import Work, examine
 from worker.tasks.inbox.folders import Folder, choose, refresh_folders
-from worker.tasks.inbox.imap import Session
-from worker.tasks.inbox.items import add, adopt, oldest_missing, settle_missing
-from worker.tasks.inbox.problems import AccountProblem, CommandRefused, ServerConfused
-from worker.tasks.inbox.reading import Message, read_messages, read_texts
+from worker.tasks.inbox.items import add, adopt, hide_missing, oldest_missing, settle_missing
+from worker.tasks.inbox.problems import AccountProblem, CommandRefused, ServerConfused, ServerUnreachable
+from worker.tasks.inbox.reading import MOST_MODEST, Message, read_messages, read_texts
+from worker.tasks.inbox.sessions import Sessions
 from worker.tasks.inbox.states import FolderState, load_states, lock_account, save_state
 
 #: So many messages are fetched and committed at once.
@@ -83,6 +84,7 @@ class Mailbox:
         self._tell = tell
         self._warn = warn
         self._done = self._total = 0
+        self._sessions: Sessions
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -97,88 +99,145 @@ class Mailbox:
             yield connection
             self._keep()
 
-    def update(self, session: Session, order: Order) -> None:
+    def update(self, sessions: Sessions, order: Order) -> None:
         """Bring the rows to what the server has; every batch is committed, and a later run goes on from there.
 
         Raises:
             AccountProblem: A folder could not be read; the others were.
         """
-        folders, failed = self._folders(session, order.folders)
+        self._sessions = sessions
+        folders, failed = self._folders(order.folders)
+        works = self._examine_all(folders, order.since, failed)
+        self._download_all(works, order.since, failed)
+        if failed:
+            raise failed[0]
+        with self.writing() as connection:
+            if order.folders:  # the others were not looked into: what is missing may be there
+                hide_missing(connection, self.account_id, self.user)
+            else:
+                self.counts.deleted += settle_missing(connection, self.account_id, self.user)
+
+    def _examine_all(self, folders: Sequence[Folder], since: date, failed: list[AccountProblem]) -> list[Work]:
         with self.reading() as connection:
             states = load_states(connection, self.account_id)
         works: list[Work] = []
         for folder in folders:
             self.pause()
-            try:
-                if work := examine(session, self, folder, states.get(folder.folder_id), order.since):
-                    works.append(work)
+            with self._each(folder, failed):
+                if work := examine(self._sessions.current, self, folder, states.get(folder.folder_id), since):
                     self.counts.changed += work.changed
-            except CommandRefused as problem:
-                failed.append(self._failed(folder, problem))
-        failed += self._download_all(session, works, order.since)
-        if failed:
-            raise failed[0]
-        with self.writing() as connection:
-            self.counts.deleted += settle_missing(connection, self.account_id, self.user)
+                    works.append(work)
+        return works
 
-    def _folders(self, session: Session, names: Sequence[str]) -> tuple[list[Folder], list[AccountProblem]]:
-        listed = session.folders()
+    @contextmanager
+    def _each(self, folder: Folder, failed: list[AccountProblem]) -> Iterator[None]:
+        """Let a folder that cannot be read not stop the others, though the server hangs up over it.
+
+        Raises:
+            AccountProblem: Nobody answers any more.
+        """
+        try:
+            yield
+        except CommandRefused as problem:
+            failed.append(self._failed(folder, problem))
+        except (ServerUnreachable, ServerConfused) as problem:
+            self._sessions.renew(problem)
+            failed.append(self._failed(folder, problem))
+
+    def _folders(self, names: Sequence[str]) -> tuple[list[Folder], list[AccountProblem]]:
+        listed = self._sessions.current.folders()
         with self.writing() as connection:
             found = refresh_folders(connection, self.account_id, listed, self.user)
         for name in found.unusable:
-            self._warn(f"the folder {name!r} is left out: its name is too long.")
+            self._warn(f"the folder {name!r} is left out: its name is too long, or one that nobody can write.")
         chosen, unknown = choose(found.folders, names)
         for name in unknown:
             self._warn(f"there is no folder {name!r}.")
         return chosen, [AccountProblem(f"There is no folder {name!r}.") for name in unknown[:1]]
 
-    def _failed(self, folder: Folder, problem: CommandRefused) -> AccountProblem:
+    def _failed(self, folder: Folder, problem: AccountProblem) -> AccountProblem:
         self._warn(f"the folder {folder.name!r} is left out: {problem}")
         return AccountProblem(f"The folder {folder.name!r} cannot be read. {problem}")
 
-    def _download_all(self, session: Session, works: Sequence[Work], since: date) -> list[AccountProblem]:
+    def _download_all(self, works: Sequence[Work], since: date, failed: list[AccountProblem]) -> None:
         with self.reading() as connection:
             missing, oldest = oldest_missing(connection, self.account_id)
         self._total = sum(len(work.missing) for work in works)
-        failed: list[AccountProblem] = []
         for work in works:
             self.pause()
-            try:
-                self._download(session, work, since, bool(missing), oldest)
-            except CommandRefused as problem:
-                failed.append(self._failed(work.folder, problem))
-        return failed
+            with self._each(work.folder, failed):
+                self._download(work, since, bool(missing), oldest)
 
-    def _download(self, session: Session, work: Work, since: date, adopting: bool, oldest: date | None) -> None:
-        status = session.examine(work.folder.raw_name)
-        if status.uid_validity != work.status.uid_validity:
-            raise ServerConfused(f"The folder {work.folder.name!r} was made anew while it was read; try again.")
+    def _download(self, work: Work, since: date, adopting: bool, oldest: date | None) -> None:
+        self._open(work)
         for uids in _batches(work.missing):
             self.pause()
             self._tell(self._done, self._total)
-            self._take(session, work.folder, uids, adopting)
+            self._take(work, uids, adopting)
             self._done += len(uids)
         if adopting and oldest and oldest - _A_DAY_OR_TWO < since:
-            self._look_for_moved(session, work, oldest - _A_DAY_OR_TWO)
-        state = FolderState(uid_validity=status.uid_validity, complete=work.status, since=since)
+            self._look_for_moved(work, oldest - _A_DAY_OR_TWO)
+        state = FolderState(uid_validity=work.status.uid_validity, complete=work.status, since=since)
         with self.writing() as connection:
             save_state(connection, self.account_id, work.folder.folder_id, state)
 
-    def _take(self, session: Session, folder: Folder, uids: Sequence[int], adopting: bool) -> None:
-        messages = read_messages(session, uids, self._warn_of(folder))
+    def _open(self, work: Work) -> None:
+        status = self._sessions.current.examine(work.folder.raw_name)
+        if status.uid_validity != work.status.uid_validity:
+            raise ServerConfused(f"The folder {work.folder.name!r} was made anew while it was read; try again.")
+
+    def _take(self, work: Work, uids: Sequence[int], adopting: bool, modesty: int = 0) -> None:
+        """Read messages and store them; those over which the server hangs up are read one by one, with fewer wishes.
+
+        Raises:
+            AccountProblem: Nobody answers any more.
+        """
+        try:
+            self._take_at_once(work.folder, uids, adopting, modesty)
+        except CommandRefused:
+            raise  # the connection is good
+        except (ServerUnreachable, ServerConfused) as problem:
+            self._sessions.renew(problem)
+            self._open(work)
+            if len(uids) > 1:
+                for uid in uids:
+                    self.pause()
+                    self._take(work, [uid], adopting)
+            elif modesty < MOST_MODEST:
+                self._take(work, uids, adopting, modesty + 1)
+            else:
+                self._warn_of(work.folder)(f"message {uids[0]} is left out: {problem}")
+
+    def _take_at_once(self, folder: Folder, uids: Sequence[int], adopting: bool, modesty: int) -> None:
+        session = self._sessions.current
+        messages = read_messages(session, uids, self._warn_of(folder), modesty)
         if adopting:
             messages = self._adopt(folder, messages)
         read_texts(session, messages, self._warn_of(folder))
-        if messages:
-            with self.writing() as connection:
-                self.counts.new += add(connection, self.account_id, folder.folder_id, messages, self.user)
+        self._store(folder, messages)
 
-    def _look_for_moved(self, session: Session, work: Work, oldest: date) -> None:
+    def _store(self, folder: Folder, messages: Sequence[Message]) -> None:
+        if not messages:
+            return
+        try:
+            with self.writing() as connection:
+                new = add(connection, self.account_id, folder.folder_id, messages, self.user)
+        except DataError as error:
+            if len(messages) == 1:
+                why = str(error.orig).partition("\n")[0]
+                self._warn_of(folder)(f"{messages[0]} is left out: the database refuses it ({why}).")
+                return
+            for message in messages:
+                self._store(folder, [message])
+        else:
+            self.counts.new += new
+
+    def _look_for_moved(self, work: Work, oldest: date) -> None:
         """Look behind the window for messages of which there are rows; others there are not wanted."""
-        older = [uid for uid in session.search_since(oldest) if uid >= work.first_new]
+        older = [uid for uid in self._sessions.current.search_since(oldest) if uid >= work.first_new]
         for uids in _batches(sorted(set(older).difference(work.missing), reverse=True)):
             self.pause()
-            self._adopt(work.folder, read_messages(session, uids, lambda _: None))
+            self._adopt(work.folder, read_messages(self._sessions.current, uids, lambda _: None))
 
     def _adopt(self, folder: Folder, messages: Sequence[Message]) -> list[Message]:
         with self.writing() as connection:

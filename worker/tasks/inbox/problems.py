@@ -18,6 +18,10 @@ class ServerUnreachable(AccountProblem):
     """No connection, or it broke: the next run may do better."""
 
 
+class ServerSilent(ServerUnreachable):
+    """It is connected, and says nothing: to find that out once more costs as long again."""
+
+
 class ServerNotTrusted(AccountProblem):
     """The connection is not safe, so no password was sent."""
 
@@ -31,7 +35,16 @@ class ServerConfused(AccountProblem):
 
 
 class CommandRefused(ServerConfused):
-    """The server said NO or BAD to one command; the connection can be used further."""
+    """The server said NO or BAD to one command; the connection can be used further.
+
+    Args:
+        text: For the user.
+        said: The server's own words.
+    """
+
+    def __init__(self, text: str, said: str = "") -> None:
+        super().__init__(text)
+        self.said = said
 
 
 class AccountBusy(AccountProblem):

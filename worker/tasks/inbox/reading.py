@@ -34,6 +34,7 @@ _QUESTIONS = (
     b"UID FLAGS INTERNALDATE RFC822.SIZE " + _HEADER,
     b"UID FLAGS",
 )
+MOST_MODEST = len(_QUESTIONS) - 1
 
 Warn = Callable[[str], None]
 
@@ -67,14 +68,24 @@ def flag_bits(names: frozenset[str]) -> int:
     return sum(bit for name, bit in FLAGS.items() if name in names)
 
 
-def read_messages(session: Session, uids: Sequence[int], warn: Warn) -> list[Message]:
-    """Read what is known of messages without their texts; one that is gone meanwhile is left out."""
-    found = _fetched(session, uids, _QUESTIONS[0])
+def read_messages(session: Session, uids: Sequence[int], warn: Warn, modesty: int = 0) -> list[Message]:
+    """Read what is known of messages without their texts; one that is gone meanwhile is left out.
+
+    Args:
+        session: With the folder open.
+        uids: Which.
+        warn: Told of what cannot be read.
+        modesty: 0 asks for everything, 1 not for the parts, `MOST_MODEST` for the flags only.
+    """
+    questions = _QUESTIONS[modesty:]
+    found = _fetched(session, uids, questions[0])
     for uid in [uid for uid in uids if uid not in found]:
-        for question in _QUESTIONS:
+        for question in questions:
             if answer := _fetched(session, [uid], question):
                 found |= answer
                 break
+        else:
+            warn(f"message {uid} is left out: the server gives nothing of it, or it was deleted just now.")
     return [_message(uid, found[uid], warn) for uid in uids if uid in found]
 
 

@@ -5,28 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from batchtask.database import database_errors
-from batchtask.definitions import TaskContext, TaskFailure
-from batchtask.outcomes import Outcome, Snoozed, Succeeded
+from batchtask.definitions import CancelledByRequest, TaskContext, TaskFailure
+from batchtask.outcomes import Cancelled, Outcome, Snoozed, Succeeded
 from worker.tasks.inbox import Inbox
 from worker.tasks.inbox.accounts import Account, load_accounts, record_problem, record_success
 from worker.tasks.inbox.imap import open_session
 from worker.tasks.inbox.mailbox import Counts, Mailbox, Order
 from worker.tasks.inbox.problems import AccountBusy, AccountGone, AccountProblem
+from worker.tasks.inbox.sessions import Sessions
 
 #: More lines about one account help nobody.
 MOST_WARNINGS = 200
+#: An account of which so many attempts, of twenty minutes each, brought nothing makes way for the others.
+MOST_IN_VAIN = 3
+TOO_SLOW = "The mail server {} is too slow: in an hour not all folders were looked into; unsubscribe from some."
 #: What was counted is kept so often; the rows are kept with every batch.
 KEEP_SECONDS = 2.0
 #: Our locks are told from those of others by their first number.
 LOCK_KIND = 724_304
 #: An earlier attempt that is frozen or cut off holds its lock until the database notices.
 LOCK_PATIENCE_SECONDS, LOCK_POLL_SECONDS = 45.0, 1.0
+
+#: What a mistake of ours raises when mail or a server is stranger than anybody thought.
+_MISTAKES = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError, OSError, DataError)
 
 _TRY = text("SELECT pg_try_advisory_lock(:kind, :account)")
 _UNLOCK = text("SELECT pg_advisory_unlock(:kind, :account)")
@@ -42,6 +51,7 @@ class Kept(msgspec.Struct, kw_only=True):
     failed: int = 0
     problem: str = ""  #: of the first that failed
     counts: Counts = msgspec.field(default_factory=Counts)
+    in_vain: int = 0  #: attempts in a row that ended within one account and brought nothing
 
 
 class _OutOfTime(Exception):
@@ -61,8 +71,10 @@ def run(context: TaskContext, parameters: Inbox) -> Outcome:
         try:
             run_.read_all()
         except _OutOfTime:
-            run_.keep()
+            run_.put_off()
             return Snoozed(seconds=1, reason=f"{run_.so_far()} It goes on in a moment.")
+        except CancelledByRequest:
+            return Cancelled(response=f"Stopped. {run_.so_far()}")
         return run_.outcome()
 
 
@@ -76,16 +88,27 @@ class _Run:
         since = datetime.now(UTC).date() - timedelta(days=parameters.days_to_download)
         self._order = Order(folders=parameters.folders, since=since)
         self._total = self._kept.done + len(self._accounts)
+        self._began_at = self._place()
         self._warnings = 0
+        self._mistake: Exception | None = None
         self._keep_at = 0.0
 
     def read_all(self) -> None:
         for account in self._accounts:
-            self._pause()
-            self._read(account)
+            if self._kept.in_vain < MOST_IN_VAIN:
+                self._pause()
+                self._read(account)
+            else:
+                self._keep_problem(account, AccountProblem(TOO_SLOW.format(account.host)))
             self._kept.after = account.account_id
             self._kept.done += 1
+            self._kept.in_vain = 0
             self.keep()
+
+    def put_off(self) -> None:
+        """Note how far the run is, and whether this attempt was in vain."""
+        self._kept.in_vain = self._kept.in_vain + 1 if self._place() == self._began_at else 0
+        self.keep()
 
     def keep(self) -> None:
         """Save how far the run is; with the rows, inside a transaction."""
@@ -107,7 +130,10 @@ class _Run:
 
         Raises:
             TaskFailure: Not one account could be read.
+            Exception: A mistake of ours.
         """
+        if self._mistake:  # the others were read; now its traceback goes to the operator
+            raise self._mistake
         kept = self._kept
         if not self._total:
             return Succeeded(response="There is no mail account to read.")
@@ -116,13 +142,16 @@ class _Run:
             raise TaskFailure(kept.problem + others)
         return Succeeded(response=self.so_far())
 
+    def _place(self) -> tuple[int, Counts]:
+        return self._kept.after, copy(self._kept.counts)
+
     def _of_all(self, count: int) -> str:
         return f"{count} of {self._total} mail account{'s' if self._total != 1 else ''}"
 
     def _read(self, account: Account) -> None:
         """Read one account, and keep how that went with it."""
         self._warnings = 0
-        name = account.address or f"account {account.account_id}"
+        name = account.name
         try:
             self._update(account, name)
         except AccountBusy:
@@ -131,13 +160,19 @@ class _Run:
         except AccountGone as problem:
             self._note(f"{name}: {problem}")
         except AccountProblem as problem:
-            self._note(f"{name}: {problem}")
-            with self._context.transaction() as session:
-                record_problem(session.connection(), account.account_id, self._context.owner, problem)
+            self._keep_problem(account, problem)
+        except _MISTAKES as mistake:
+            self._mistake = self._mistake or mistake
+            self._keep_problem(account, AccountProblem("It cannot be read: something in it was not foreseen."))
         else:
             self._kept.read += 1
             with self._context.transaction() as session:
                 record_success(session.connection(), account.account_id, self._context.owner)
+
+    def _keep_problem(self, account: Account, problem: AccountProblem) -> None:
+        self._note(f"{account.name}: {problem}")
+        with self._context.transaction() as session:
+            record_problem(session.connection(), account.account_id, self._context.owner, problem)
 
     def _note(self, problem: str) -> None:
         self._context.log.warning(problem)
@@ -156,8 +191,9 @@ class _Run:
             tell=lambda done, total: self._tell(name, done, total),
             warn=lambda line: self._warn(name, line),
         )
-        with self._alone(account.account_id), open_session(account.login(context.sealer)) as session:
-            mailbox.update(session, self._order)
+        login = account.login(context.sealer)
+        with self._alone(account.account_id), Sessions(lambda: open_session(login)) as sessions:
+            mailbox.update(sessions, self._order)
 
     def _pause(self) -> None:
         self._context.check_cancelled()

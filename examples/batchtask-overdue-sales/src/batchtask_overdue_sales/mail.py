@@ -6,23 +6,24 @@ import smtplib
 from email.message import EmailMessage
 from pathlib import Path
 
-from batchtask_overdue_sales import OverdueSales
+from batchtask.definitions import TaskFailure
+from batchtask_overdue_sales import MailServerAway, OverdueSales
 
 
-class MailNotTaken(Exception):
-    """The server said no: it will say so tomorrow, too."""
+class MailNotTaken(TaskFailure):
+    """The server said no: it will say so tomorrow, too. With a sentence for the user."""
 
 
 #: Nothing was sent; any other error leaves that in doubt, and the ledger of effects says so.
-NOT_SENT = (MailNotTaken, ConnectionRefusedError)
+NOT_SENT = (MailNotTaken, MailServerAway)
 
 
 def send(parameters: OverdueSales, path: Path, told: str, *, message_id: str) -> str:
     """Send the list and return the id of the message.
 
     Raises:
-        MailNotTaken: With a sentence for the user.
-        ConnectionRefusedError: Nobody answers; later, perhaps.
+        MailNotTaken: The server refused it.
+        MailServerAway: There is no connection.
     """
     message = EmailMessage()
     message["Message-ID"] = message_id  # the same in every attempt
@@ -31,9 +32,17 @@ def send(parameters: OverdueSales, path: Path, told: str, *, message_id: str) ->
     message["Subject"] = f"Overdue sales before {parameters.until}"
     message.set_content(told)
     message.add_attachment(path.read_bytes(), maintype="text", subtype="csv", filename=path.name)
-    with smtplib.SMTP(parameters.mail_server, parameters.mail_port, timeout=20) as server:
+    with _connect(parameters) as server:
         try:
             server.send_message(message)
         except (smtplib.SMTPRecipientsRefused, smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
             raise MailNotTaken(f"The mail server refused to write to {parameters.report_to}: {error}.") from error
     return message_id
+
+
+def _connect(parameters: OverdueSales) -> smtplib.SMTP:
+    try:
+        return smtplib.SMTP(parameters.mail_server, parameters.mail_port, timeout=20)
+    except (OSError, UnicodeError) as error:  # smtplib's own are of the first kind, too
+        where = f"{parameters.mail_server}:{parameters.mail_port}"
+        raise MailServerAway(f"The mail server {where} cannot be reached ({error}); nothing was sent.") from error

@@ -11,13 +11,12 @@ from typing import Any
 from sqlalchemy import text
 
 from batchtask import crm7
-from batchtask.definitions import TaskContext, TaskFailure
+from batchtask.definitions import TaskContext
 from batchtask.outcomes import Succeeded
 from batchtask_overdue_sales import OverdueSales
-from batchtask_overdue_sales.mail import NOT_SENT, MailNotTaken, send
+from batchtask_overdue_sales.mail import NOT_SENT, send
 
 BATCH = 200  #: follow-ups in one transaction
-MAX_DUE_DAYS = 365
 
 #: The next sales, and whether somebody has an activity for them already that is still to be done. By number, so that
 #: "behind the last one" means the same in every attempt.
@@ -51,8 +50,6 @@ BOOK = text("""
 
 def follow_up_all(context: TaskContext, parameters: OverdueSales) -> Succeeded:
     """Book, list, report; each step may have been done by an earlier attempt."""
-    if not 0 <= parameters.due_days <= MAX_DUE_DAYS:
-        raise TaskFailure(f"due_days must be from 0 to {MAX_DUE_DAYS}, not {parameters.due_days}.")
     booked, left_out = _book(context, parameters)
     found = _write_list(context, parameters, path := context.result_path("overdue-sales.csv"))
     told = f"{booked} follow-ups were booked, {left_out} sales have one already."
@@ -116,12 +113,9 @@ def _report(context: TaskContext, parameters: OverdueSales, path: Path, told: st
     """Mail the list, once, whatever dies meanwhile."""
     context.check_cancelled()
     context.progress(95, f"Writing to {parameters.report_to}")
-    try:
-        context.effect(
-            f"report to {parameters.report_to}",
-            lambda: send(parameters, path, told, message_id=f"<{context.task_id}.report@batchtask>"),
-            not_done=NOT_SENT,
-        )
-    except MailNotTaken as error:
-        raise TaskFailure(str(error)) from error
+    context.effect(
+        f"report to {parameters.report_to}",
+        lambda: send(parameters, path, told, message_id=f"<{context.task_id}.report@batchtask>"),
+        not_done=NOT_SENT,
+    )
     return f" The list went to {parameters.report_to}."

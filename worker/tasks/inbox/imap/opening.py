@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from worker.tasks.inbox.imap.names import quoted
 from worker.tasks.inbox.imap.session import Session
 from worker.tasks.inbox.imap.wire import SILENCE_SECONDS, Wire
 from worker.tasks.inbox.problems import (
+    AccountProblem,
     CommandRefused,
     LoginRefused,
     ServerConfused,
@@ -23,6 +25,8 @@ from worker.tasks.inbox.problems import (
 
 IMAPS_PORT, IMAP_PORT = 993, 143
 CONNECT_SECONDS = 20.0
+#: The password was not found wrong: https://www.rfc-editor.org/rfc/rfc5530#section-3. Some say so in words only.
+_NOT_NOW = re.compile(r"\[(UNAVAILABLE|SERVERBUG|INUSE|LIMIT)\b|too many (simultaneous )?connections", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +122,10 @@ def _secure(wire: Wire, session: Session, login: Login) -> None:
 
 
 def _is_this_machine(connected: socket.socket) -> bool:
-    return ipaddress.ip_address(connected.getpeername()[0]).is_loopback
+    try:
+        return ipaddress.ip_address(connected.getpeername()[0]).is_loopback
+    except OSError:
+        return False  # it is gone already
 
 
 def _log_in(session: Session, login: Login) -> None:
@@ -127,16 +134,25 @@ def _log_in(session: Session, login: Login) -> None:
             _authenticate(session, b"XOAUTH2", f"user={login.username}\1auth=Bearer {login.secret}\1\1")
         elif b"AUTH=PLAIN" in session.capabilities:
             _authenticate(session, b"PLAIN", f"\0{login.username}\0{login.secret}")
+        elif b"LOGINDISABLED" in session.capabilities:
+            raise ServerNotTrusted(
+                f"The mail server {login.server} takes no passwords, so none was sent; sign in with an access token."
+            )
         else:
             command = b"LOGIN " + quoted(login.username.encode()) + b" " + quoted(login.secret.encode())
             session.continued(command, ())
     except ValueError as error:
         raise LoginRefused("The user name or password of the account holds a line break: enter it anew.") from error
     except CommandRefused as error:
-        what = "access token" if login.with_token else "user name or password"
-        raise LoginRefused(
-            f"The mail server {login.server} refused the {what} of {login.username}: enter it anew."
-        ) from error
+        raise _refusal(login, error) from error
+
+
+def _refusal(login: Login, error: CommandRefused) -> AccountProblem:
+    """Tell a wrong password from a server that has no time for anybody."""
+    if _NOT_NOW.search(error.said):
+        return ServerUnreachable(f"The mail server {login.server} lets nobody in at this moment: {error.said}")
+    what = "access token" if login.with_token else "user name or password"
+    return LoginRefused(f"The mail server {login.server} refused the {what} of {login.username}: enter it anew.")
 
 
 def _authenticate(session: Session, mechanism: bytes, response: str) -> None:

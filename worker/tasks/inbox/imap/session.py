@@ -96,7 +96,7 @@ class Session:
         Raises:
             ServerConfused: There is none, which cannot be: every mailbox has INBOX.
         """
-        subscribed = {listed.raw_name for listed in self._list(b"LSUB")}
+        subscribed = self._subscribed()
         found = {listed.raw_name: listed for listed in self._list(b"LIST")}
         if not found:
             raise ServerConfused(f"The mail server {self._wire.server} lists no folders.")
@@ -235,7 +235,7 @@ class Session:
             return
         verb = b" ".join(command.split()[: 2 if command.startswith(b"UID ") else 1]).decode()
         said = text.decode("utf-8", "replace")[:200]
-        raise CommandRefused(f"The mail server {self._wire.server} refused {verb}: {said}")
+        raise CommandRefused(f"The mail server {self._wire.server} refused {verb}: {said}", said)
 
     def _confused(self, seen: bytes | Literal) -> ServerConfused:
         octets = seen.octets if isinstance(seen, Literal) else seen
@@ -245,6 +245,13 @@ class Session:
         for response in self.run(verb + b' "" "*"'):
             if response.kind == verb and (listed := _listed(response)):
                 yield listed
+
+    def _subscribed(self) -> set[bytes]:
+        """Name the subscribed folders; none if the server keeps no such list, as the newest need not."""
+        try:
+            return {listed.raw_name for listed in self._list(b"LSUB")}
+        except CommandRefused:
+            return set()
 
     def _values(self, response: Untagged) -> list[Value]:
         try:

@@ -7,7 +7,7 @@ import socket
 import time
 
 from worker.tasks.inbox.imap.tokens import Literal
-from worker.tasks.inbox.problems import ServerConfused, ServerUnreachable
+from worker.tasks.inbox.problems import ServerConfused, ServerSilent, ServerUnreachable
 
 #: A server may say nothing for so long, and take so long for one command in all. Guesses: a mailbox of a million
 #: messages that nobody indexed takes a minute to open.
@@ -111,7 +111,7 @@ class Wire:
 
     def _broken(self, error: OSError) -> ServerUnreachable:
         if isinstance(error, TimeoutError):
-            return ServerUnreachable(f"The mail server {self.server} does not answer in time.")
+            return ServerSilent(f"The mail server {self.server} does not answer in time.")
         return ServerUnreachable(
             f"The connection to the mail server {self.server} broke ({error.strerror or error})."
         )
