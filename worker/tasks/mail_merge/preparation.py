@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func, or_, select
 from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.collations import text_order
 from worker.tasks.crm.file_names import result_name
 from worker.tasks.crm.languages import Language, find_language, known_languages
 from worker.tasks.crm.rights import Reader
@@ -77,7 +78,12 @@ def selection_of(connection: Connection, parameters: MailMerge, reader: Reader) 
 
 
 def choice_of(
-    connection: Connection, parameters: MailMerge, selection: SelectionRow | None, reader: Reader
+    connection: Connection,
+    parameters: MailMerge,
+    selection: SelectionRow | None,
+    *,
+    reader: Reader,
+    language: Language,
 ) -> Choice:
     """Say who is meant by the parameters, and by what the selection says of itself."""
     mode = parameters.include_person
@@ -95,6 +101,7 @@ def choice_of(
         prefer_company=parameters.prefer_company,
         one_per_company=one_per_company,
         sorting=parameters.sorting,
+        order=text_order(connection, language),
         reader=reader,
         consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
         shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, RowMapping, Table, select, text
 
 from batchtask import crm7
 from worker.tasks.crm.addresses import Address, Country, first_filled
+from worker.tasks.crm.collations import TextOrder
 from worker.tasks.crm.rights import Reader
 from worker.tasks.mail_merge.lookups import LOOKUPS
 from worker.tasks.mail_merge.user_fields import user_field
@@ -101,7 +102,7 @@ SELECT count(*) OVER () AS total,
        p.department AS person_department, p.retired, p.post1, p.post2, p.post3, c.supportpersonid,
        p.supportlanguageid, p.year_of_birth, p.month_of_birth, p.day_of_birth,
        coalesce(p.country_id, h.country_id, 0) AS home_country_id,
-       r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1 AS uses_home,
+       {uses_home} AS uses_home,
        postal.address1 AS postal1, postal.address2 AS postal2, postal.address3 AS postal3,
        postal.zipcode AS postal_zip, postal.city AS postal_city, postal.county AS postal_county,
        postal.state AS postal_state,
@@ -134,12 +135,25 @@ SELECT count(*) OVER () AS total,
  ORDER BY {order}, r.contact_id, r.person_id
 """
 
+_USES_HOME = "(r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1)"
+#: The address that `_recipient` chooses, as the database sees it.
+_FILLED = "btrim(concat({0}.address1, {0}.address2, {0}.address3, {0}.zipcode, {0}.city)) <> ''"
+_AT_HOME = f"{_USES_HOME} AND {_FILLED.format('home')}"
+_COUNTRY = (
+    f"CASE WHEN {_AT_HOME} THEN coalesce(nullif(p.country_id, 0), nullif(h.country_id, 0), c.country_id) "
+    "ELSE c.country_id END"
+)
+_POSTCODE = (
+    f"CASE WHEN {_AT_HOME} THEN home.zipcode WHEN {_FILLED.format('postal')} THEN postal.zipcode "
+    "ELSE street.zipcode END"
+)
 _ORDERS = {
-    "company": "c.name, c.department, p.lastname, p.firstname",
-    "person": "p.lastname, p.firstname, c.name",
-    "postcode": "c.country_id, coalesce(postal.zipcode, street.zipcode), c.name",
-    "selection": "r.position",
+    "company": ("c.name", "c.department", "p.lastname", "p.firstname"),
+    "person": ("p.lastname", "p.firstname", "c.name"),
+    "postcode": (_COUNTRY, _POSTCODE, "c.name"),
+    "selection": ("r.position",),
 }
+_TEXTS = {"c.name", "c.department", "p.lastname", "p.firstname"}  # are sorted by the letters' language
 
 
 _EMAIL = "atem"  # of the person, else of the company
@@ -158,6 +172,7 @@ class Choice:
     prefer_company: bool
     one_per_company: bool
     sorting: str
+    order: TextOrder  #: of names
     reader: Reader  #: with whose rights
     consent_purpose_id: int = 0  #: a person must have consented to it; 0 = to nothing
     shipment_type_id: int = 0  #: of the mailing; who declined it is left out; 0 = of no kind
@@ -231,7 +246,8 @@ def _statement(connection: Connection, choice: Choice, names: Iterable[str]) -> 
     readable = {
         f"{table.name}s": _readable(connection, choice.reader, table) for table in (crm7.contact, crm7.person)
     }
-    return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting], **readable))
+    order = ", ".join(choice.order.of(part) if part in _TEXTS else part for part in _ORDERS[choice.sorting])
+    return text(_QUERY.format(lookups=lookups, uses_home=_USES_HOME, order=order, **readable))
 
 
 def _readable(connection: Connection, reader: Reader, table: Table) -> str:

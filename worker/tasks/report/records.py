@@ -7,10 +7,11 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, collate, func, select, text
+from sqlalchemy import Connection, Select, and_, collate, func, select
 
 from batchtask.definitions import TaskFailure
 from worker.tasks.crm.catalogue import Catalogue
+from worker.tasks.crm.collations import find_collation
 from worker.tasks.crm.criteria import Node, condition, criteria_of
 from worker.tasks.crm.fields import Condition, Expression, Field, Kind
 from worker.tasks.crm.languages import Language
@@ -19,7 +20,6 @@ from worker.tasks.crm.subject import Subject
 from worker.tasks.report.values import UNITS
 
 _BATCH_ROWS = 1000
-_COLLATIONS = text("SELECT collname FROM pg_collation WHERE collname = ANY(:names)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def find_records(
         catalogue=catalogue,
         subject=subject,
         where=and_(*parts),
-        collation=_collation(connection, language),
+        collation=find_collation(connection, language),
     )
 
 
@@ -98,10 +98,3 @@ def split_unit(name: str) -> tuple[str, str]:
     """Split `date:month` into field and unit; there is none in `SuperOffice:3`."""
     plain, _, unit = name.rpartition(":")
     return (plain, unit) if plain and unit in UNITS else (name, "")
-
-
-def _collation(connection: Connection, language: Language) -> str:
-    """Return the best order of texts that this database has for a language."""
-    wanted = [f"{language.code}-x-icu", f"{language.code.partition('-')[0]}-x-icu", "und-x-icu"]
-    there = set(connection.scalars(_COLLATIONS, {"names": wanted}))
-    return next((name for name in wanted if name in there), "")

@@ -44,8 +44,8 @@ class Preparation:
         self._countries = load_countries(connection)
         self._reader = load_reader(connection, context.owner)
         self._selection = selection_of(connection, parameters, self._reader)
-        choice = replace(choice_of(connection, parameters, self._selection, self._reader), electronic=True)
-        self._audience = Audience(connection, choice, self._countries)
+        choice = choice_of(connection, parameters, self._selection, reader=self._reader, language=self._language)
+        self._audience = Audience(connection, replace(choice, electronic=True), self._countries)
         self.account = load_account(connection, context, parameters)
         self._reply_to = read_address(parameters.reply_to) if parameters.reply_to else None
         self._attachments = read_attachments(parameters.attachments, context.archive_dir)
