@@ -62,7 +62,7 @@ def test_everybody_left_out_is_named_in_the_log(
         ("Uses Home Address AS", "Uses Home Address AS|Hedda Hjemme|Villaveien 7|1358 JAR"),
         ("Home Address Missing AS", "Home Address Missing AS|Ola Uten|Postboks 17|0101 OSLO"),
         ("Country Unknown AS", "Country Unknown AS|Postboks 18|0101 OSLO"),
-        ("Abroad GmbH", "Abroad GmbH|Postboks 19|D-0101 OSLO|Germany"),
+        ("Abroad GmbH", "Abroad GmbH|Postboks 19|0101 OSLO|Germany"),
         ("Curly {name} {nosuch} AS", "Curly {name} {nosuch} AS|{attn} Klammer|Postboks 10|0101 OSLO"),
     ],
 )

@@ -17,6 +17,7 @@ from worker.tasks.crm.rights import Reader
 from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender, load_user
 from worker.tasks.mail_merge import MailMerge
 from worker.tasks.mail_merge.consents import needed_purpose
+from worker.tasks.mail_merge.derived import of_sender
 from worker.tasks.mail_merge.recipients import Choice
 from worker.tasks.mail_merge.records import load_records
 from worker.tasks.mail_merge.user_fields import load_user_fields
@@ -143,6 +144,7 @@ def shared_by_all(
         records={
             **load_records(connection, parameters, reader, user_fields, language),
             **load_user(connection, context.owner),
+            **of_sender(sender, language),
             **{name: user_fields.text(name, value, language) for name, value in sender.user_fields.items()},
         },
     )

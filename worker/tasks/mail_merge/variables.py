@@ -8,21 +8,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from worker.tasks.crm.addresses import Country, Layouts, format_label
 from worker.tasks.crm.languages import Language
-from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender
+from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender, birth_date
 from worker.tasks.mail_merge import MailMerge
-from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, needed_for
+from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, SENDER_DERIVED, needed_for
 from worker.tasks.mail_merge.recipients import Recipient, is_lookup
 from worker.tasks.mail_merge.records import is_record_variable
 from worker.tasks.mail_merge.user_fields import UserFields, user_field
 
 _IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
-#: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.
-_LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmno")}
+#: `{fad1}` to `{fadq}`, the lines of an address; `fad*` is Word's address block.
+_LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmnopq")}
 ADDRESS_BLOCK = "fad*"
 FILE_NAME = "file*"  #: of the letter's own file
 
@@ -77,18 +77,19 @@ def _salutation(merge: Merge, recipient: Recipient) -> str:
 
 
 def _birth_date(merge: Merge, recipient: Recipient) -> str:
-    row = recipient.row
-    parts = row["year_of_birth"], row["month_of_birth"], row["day_of_birth"]
-    if not all(parts):
-        return ""
-    try:
-        return merge.language.short_date(datetime(*parts))
-    except ValueError:
-        return ""
+    born = birth_date(recipient.row)
+    return merge.language.full_date(born) if born else ""
 
 
 def _country_abroad(merge: Merge, country: Country) -> str:
     return "" if merge.own_country.name and country == merge.own_country else country.name
+
+
+def _time_zone(moment: datetime) -> str:
+    """Write the difference to Greenwich, such as (GMT+1) or (GMT+5:30)."""
+    offset = moment.astimezone().utcoffset() or timedelta()
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    return f"(GMT{'-' if offset < timedelta() else '+'}{hours}{f':{minutes:02}' if minutes else ''})"
 
 
 def _initial(recipient: Recipient) -> str:
@@ -148,6 +149,7 @@ _PERSON: dict[str, Getter] = {
     "atti": _column("title"),
     "asal": _column("salutation"),
     "atin": lambda _, r: _initial(r),
+    "ati": lambda _, r: f"{_initial(r)}." if _initial(r) else "",
     "ati.": lambda _, r: f"{_initial(r)}." if _initial(r) else "",
     "atid": lambda _, r: str(r.row["person_id"] or ""),
     "anum": _column("person_number"),
@@ -187,10 +189,12 @@ _DOCUMENT: dict[str, Getter] = {
     "lanc": lambda merge, _: merge.language.code,
     "lani": lambda merge, _: merge.language.code[:2],
     "btod": lambda merge, _: merge.now.astimezone(UTC).strftime("%Y%m%d"),
+    "btzt": lambda merge, _: _time_zone(merge.now),
     "btot": lambda merge, _: merge.now.strftime("%H%M%S"),
     "pltf": lambda _, __: "web",
     "vern": lambda _, __: f"Batch Task Server {version('batchtask')}",
     "ver#": lambda _, __: version("batchtask"),
+    "verf": lambda _, __: version("batchtask"),
     "iocn": lambda merge, _: merge.sender.values.get("onam", ""),
     "lanx": lambda merge, _: merge.language.crm_code,
     "ocnr": lambda merge, _: merge.own_country.name,
@@ -201,7 +205,10 @@ _DOCUMENT: dict[str, Getter] = {
 _TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
 _LETTER_NUMBER = "snum"
 #: Documented, but of an installation of the original, or not of letters: they print nothing.
-_BLANK = frozenset({"ser#", "ptha", "pthi", "pthp", "uctx", "feat", "clie", "aspr"})
+_BLANK = frozenset({
+    "ser#", "ptha", "pthi", "pthp", "uctx", "feat", "clie", "aspr", "csbu", "csbl", "csbn", "csiu", "cscu", "csre",
+    "csrm", "csti", "diid", "dday", "tiid", "ufun", "adm?", "ulic", "mgdn", "mgma", "usec",
+})  # fmt: skip
 _GETTERS = _COMPANY | _PERSON | _DOCUMENT
 
 
@@ -277,6 +284,7 @@ _NAMES = (
     _TEXTS,
     DERIVED,
     SENDER_VARIABLES,
+    SENDER_DERIVED,
     USER_VARIABLES,
     {_LETTER_NUMBER, ADDRESS_BLOCK},
     _BLANK,
