@@ -236,3 +236,15 @@ def test_who_objects_while_mails_are_being_sent_gets_none(desk: Desk, mails: Mai
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 left out (1 no mailing)")
     assert mails.recipients == ["anna@example.test", "bo@example.test", "dag@example.test"]
+
+
+def test_who_cannot_be_reached_is_not_the_one_at_the_company_who_gets_the_mail(
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.know(FOUR)
+    change(desk.database_url, f"DELETE FROM crm7.email WHERE person_id = {desk.people[0]}")
+    assert desk.send(one_per_company=True) == Succeeded(
+        response="Sent 1 of 4; 3 left out (2 somebody else at the company gets the letter, 1 no e-mail address)"
+    )
+    assert mails.recipients == ["bo@example.test"]
+    assert any("Anna Test" in line and line.endswith("no e-mail address") for line in caplog.messages)

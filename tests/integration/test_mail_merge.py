@@ -121,6 +121,25 @@ def test_who_is_written_to_at_a_company(
     assert found == expected
 
 
+def test_who_has_no_address_is_not_the_one_at_the_company_who_gets_the_letter(context: FakeContext) -> None:
+    contact_id, _ = person_of(context, "Nowhere AS")
+    second, _ = person_of(context, "Uses Home Address AS")
+    change(
+        context,
+        "UPDATE crm7.person SET contact_id = :nowhere, rank = 9 WHERE contact_id = :second",
+        nowhere=contact_id,
+        second=second,
+    )
+    letters = letters_of(
+        context,
+        paragraph("{attn}, {addr}"),
+        contact_ids=(contact_id,),
+        include_person="all",
+        one_per_company=True,
+    )
+    assert letters == ["Hedda Hjemme, Villaveien 7"]
+
+
 def test_companies_without_a_person_can_be_left_out(context: FakeContext) -> None:
     contact_id, _ = person_of(context, "Nobody Works Here AS")
     with pytest.raises(TaskFailure, match=r"Nobody is left to write to: 1 company without a person of 1"):

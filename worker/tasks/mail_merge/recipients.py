@@ -85,6 +85,15 @@ WITH readable_contact AS NOT MATERIALIZED ({contacts}), readable_person AS NOT M
                 SELECT FROM crm7.shipmenttypereservation v
                  WHERE v.person_id = p.person_id AND v.shipmenttype_id = :shipment_type_id) THEN 'declined'
            WHEN a.person_id = 0 AND NOT :include_companies THEN 'company'
+           -- Whom no letter or mail can reach must not be the one at their company who gets it.
+           WHEN :one_per_company AND :electronic AND coalesce(
+                (SELECT ({email}) FROM (SELECT a.contact_id, a.person_id) r), '') = '' THEN 'no-email'
+           WHEN :one_per_company AND NOT :electronic AND a.person_id <> 0 AND NOT EXISTS (
+                SELECT FROM crm7.address k
+                 WHERE btrim(concat(k.address1, k.address2, k.address3, k.zipcode, k.city)) <> ''
+                   AND (k.owner_id = a.contact_id AND k.atype_idx IN (1, 2)
+                        OR k.owner_id = a.person_id AND k.atype_idx = 16387
+                        AND (a.contact_id = 0 OR p.usepersonaddress = 1))) THEN 'no-address'
            END AS reason, p.rank
       FROM addressee a
       LEFT JOIN crm7.contact c ON c.contact_id = a.contact_id
@@ -247,7 +256,7 @@ def _statement(connection: Connection, choice: Choice, names: Iterable[str]) -> 
         f"{table.name}s": _readable(connection, choice.reader, table) for table in (crm7.contact, crm7.person)
     }
     order = ", ".join(choice.order.of(part) if part in _TEXTS else part for part in _ORDERS[choice.sorting])
-    return text(_QUERY.format(lookups=lookups, uses_home=_USES_HOME, order=order, **readable))
+    return text(_QUERY.format(lookups=lookups, email=LOOKUPS[_EMAIL], uses_home=_USES_HOME, order=order, **readable))
 
 
 def _readable(connection: Connection, reader: Reader, table: Table) -> str:
