@@ -11,6 +11,7 @@ from tests.email_merge_support import (
     Person,
     add_consent,
     add_reservation,
+    add_shipment_type,
     change,
     recipient_rows,
     rows,
@@ -201,6 +202,7 @@ def test_who_must_not_be_written_to_is_left_out_with_a_reason(
     engine = create_engine(desk.database_url)
     with engine.begin() as connection:
         add_consent(connection, *(person_id for person_id in desk.people if person_id != finn))
+        add_shipment_type(connection, 3)
         add_reservation(connection, gro, 3)
     engine.dispose()
     change(desk.database_url, f"UPDATE crm7.email SET bouncecount = 9 WHERE person_id = {hal}")

@@ -153,6 +153,17 @@ def test_references_may_hold_variables(context: FakeContext) -> None:
     assert found == ["F/X-15, To Street Only AS {x}"]
 
 
+def test_a_variable_in_what_the_user_has_typed_is_one_as_in_a_template(context: FakeContext) -> None:
+    contact_id, _ = person_of(context, "Street Only AS")
+    chosen = {"contact_ids": (contact_id,), "heading": "{NUMB}, {nmae}."}
+    with pytest.raises(TaskFailure, match=r"The heading names \{NUMB\}, which is no variable"):
+        letters_of(context, paragraph("{head}"), **chosen)
+    blank = {"unknown_variables": "blank", "case_sensitive": True}
+    assert letters_of(context, paragraph("{head}"), **chosen, **blank) == ["X-15, ."]
+    keep = {"unknown_variables": "keep", "case_sensitive": True}
+    assert letters_of(context, paragraph("{head}"), **chosen, **keep) == ["X-15, {nmae}."]
+
+
 def test_a_template_can_be_named_by_its_number(context: FakeContext) -> None:
     write_template(context.folder, paragraph("{name}"))
     change(
@@ -173,6 +184,7 @@ def test_a_template_can_be_named_by_its_number(context: FakeContext) -> None:
         ({"contact_ids": (999_999,)}, "Nobody is left to write to: 1 company no longer exists of 1"),
         ({}, "Name the recipients"),
         ({"selection_id": 1, "template_id": 3}, "Name one template"),
+        ({"contact_ids": (1,), "shipment_type_id": 999}, "There is no kind of mailing 999"),
         ({"selection_id": 1, "language": "xx"}, "language 'xx' is not known"),
         ({"selection_id": 1, "prefer_company": True, "include_companies": False}, "needs include_companies"),
     ],

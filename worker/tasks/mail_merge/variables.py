@@ -15,12 +15,13 @@ from worker.tasks.crm.addresses import Country, Layouts, format_label
 from worker.tasks.crm.languages import Language
 from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender, birth_date
 from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.by_email.placeholders import Placeholders
 from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, SENDER_DERIVED, needed_for
 from worker.tasks.mail_merge.recipients import Recipient, is_lookup
 from worker.tasks.mail_merge.records import is_record_variable
 from worker.tasks.mail_merge.user_fields import UserFields, user_field
+from worker.tasks.mail_merge.variables_in_text import Rules
 
-_IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
 #: `{fad1}` to `{fadq}`, the lines of an address; `fad*` is Word's address block.
 _LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmnopq")}
 ADDRESS_BLOCK = "fad*"
@@ -202,7 +203,7 @@ _DOCUMENT: dict[str, Getter] = {
 }
 
 #: Texts of the task's parameters that may hold variables themselves.
-_TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
+TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
 _LETTER_NUMBER = "snum"
 #: Documented, but of an installation of the original, or not of letters: they print nothing.
 _BLANK = frozenset({
@@ -212,25 +213,33 @@ _BLANK = frozenset({
 _GETTERS = _COMPANY | _PERSON | _DOCUMENT
 
 
+def rules_of(parameters: MailMerge) -> Rules:
+    """Say what counts as a variable."""
+    return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
+
+
 class Variables:
     """All variables, as a container of their names and a maker of values for those in use."""
 
     def __init__(self, merge: Merge, names: Iterable[str] = ()) -> None:
         self._merge = merge
+        rules = rules_of(merge.parameters)
         self._texts = {
-            name: str(getattr(merge.parameters, field)) or merge.records.get(name, "")
-            for name, field in _TEXTS.items()
+            name: Placeholders(str(getattr(merge.parameters, field)) or merge.records.get(name, ""), rules)
+            for name, field in TEXTS.items()
         }
-        inner = {found for text in self._texts.values() for found in _IN_TEXT.findall(text) if is_variable(found)}
-        self._names = set(names) | inner - set(_TEXTS)
+        inner = set().union(*(text.names for text in self._texts.values()))
+        self._names = set(names) | inner - set(TEXTS)
         self.lookups = {name for name in self._names if is_lookup(name)} | needed_for(self._names)
 
     def of(self, recipient: Recipient, number: int) -> dict[str, str]:
         """Return the values of the variables in use, for the letter of this number (from 1)."""
-        values = {name: self._value(name, recipient, number) for name in self._names if name not in _TEXTS}
+        values = {name: self._value(name, recipient, number) for name in self._names if name not in TEXTS}
         values.update(self._addresses(recipient))
-        for name in self._names & set(_TEXTS):
-            values[name] = _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), self._texts[name])
+        # One of these texts within another is printed as it stands.
+        known = values | {name: f"{{{name}}}" for name in TEXTS}
+        for name in self._names & set(TEXTS):
+            values[name] = self._texts[name].fill(known)
         return values
 
     def user_defined(self) -> dict[str, int | None]:
@@ -281,7 +290,7 @@ class Variables:
 _NAMES = (
     _GETTERS,
     _LINES,
-    _TEXTS,
+    TEXTS,
     DERIVED,
     SENDER_VARIABLES,
     SENDER_DERIVED,

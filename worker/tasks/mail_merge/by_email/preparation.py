@@ -23,8 +23,8 @@ from worker.tasks.mail_merge.by_email.messages import Letterhead, read_attachmen
 from worker.tasks.mail_merge.by_email.pace import Pace
 from worker.tasks.mail_merge.by_email.sending import Sending
 from worker.tasks.mail_merge.by_email.server import MailServer
-from worker.tasks.mail_merge.preparation import check, choice_of, rules_of, selection_of, shared_by_all
-from worker.tasks.mail_merge.variables import Merge, Variables
+from worker.tasks.mail_merge.preparation import check, choice_of, selection_of, shared_by_all
+from worker.tasks.mail_merge.variables import Merge, Variables, rules_of
 
 _SORTINGS = {"company": 2, "person": 4, "postcode": 1, "selection": 0}  # RecipientSorting of the CRM
 
