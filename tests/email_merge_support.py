@@ -19,7 +19,6 @@ from worker.tasks.mail_merge import mail_merge
 KEY = Fernet.generate_key().decode()
 OWNER, COMPANY = 4001, 6001
 FIRST_PERSON = 7001
-FIRST_SHIPMENT_TYPE = 3
 _AUDIT = {
     "registered": text("now()"),
     "registered_associate_id": 0,
@@ -75,6 +74,10 @@ def add_consent(connection: Connection, *person_ids: int) -> None:
     _add(connection, crm7.consentpurpose, consentpurpose_id=1, name="E-marketing", key="EMARKETING", active=1)
     for person_id in person_ids:
         _add(connection, crm7.consentperson, consentperson_id=person_id, person_id=person_id, consentpurpose_id=1)
+
+
+def add_shipment_type(connection: Connection, shipment_type_id: int) -> None:
+    _add(connection, crm7.shipmenttype, shipmenttype_id=shipment_type_id, name="News")
 
 
 def add_reservation(connection: Connection, person_id: int, shipment_type_id: int) -> None:

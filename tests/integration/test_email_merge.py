@@ -11,6 +11,7 @@ from tests.email_merge_support import (
     Person,
     add_consent,
     add_reservation,
+    add_shipment_type,
     change,
     recipient_rows,
     rows,
@@ -201,6 +202,7 @@ def test_who_must_not_be_written_to_is_left_out_with_a_reason(
     engine = create_engine(desk.database_url)
     with engine.begin() as connection:
         add_consent(connection, *(person_id for person_id in desk.people if person_id != finn))
+        add_shipment_type(connection, 3)
         add_reservation(connection, gro, 3)
     engine.dispose()
     change(desk.database_url, f"UPDATE crm7.email SET bouncecount = 9 WHERE person_id = {hal}")
@@ -236,3 +238,15 @@ def test_who_objects_while_mails_are_being_sent_gets_none(desk: Desk, mails: Mai
     desk.context.next_attempt()
     assert desk.send() == Succeeded(response="Sent 3 of 4; 1 left out (1 no mailing)")
     assert mails.recipients == ["anna@example.test", "bo@example.test", "dag@example.test"]
+
+
+def test_who_cannot_be_reached_is_not_the_one_at_the_company_who_gets_the_mail(
+    desk: Desk, mails: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.know(FOUR)
+    change(desk.database_url, f"DELETE FROM crm7.email WHERE person_id = {desk.people[0]}")
+    assert desk.send(one_per_company=True) == Succeeded(
+        response="Sent 1 of 4; 3 left out (2 somebody else at the company gets the letter, 1 no e-mail address)"
+    )
+    assert mails.recipients == ["bo@example.test"]
+    assert any("Anna Test" in line and line.endswith("no e-mail address") for line in caplog.messages)

@@ -7,11 +7,12 @@ from email.headerregistry import AddressHeader
 from itertools import pairwise
 
 import pytest
+from sqlalchemy import create_engine
 
 from batchtask.definitions import CancelledByRequest, TaskFailure
 from batchtask.outcomes import Cancelled, Snoozed, Succeeded
 from batchtask.testing import Killed
-from tests.email_merge_support import Desk, Person, change, rows
+from tests.email_merge_support import Desk, Person, add_shipment_type, change, rows
 from tests.mail_server import MailServer
 from worker.tasks.mail_merge.by_email.definition import MailServerAway
 
@@ -96,6 +97,10 @@ def test_a_mail_that_was_saved_as_a_template_brings_subject_and_both_texts(desk:
 
 def test_answers_go_where_the_user_wants_them(desk: Desk, mails: MailServer) -> None:
     desk.know([ANNA])
+    engine = create_engine(desk.database_url)
+    with engine.begin() as connection:
+        add_shipment_type(connection, 7)
+    engine.dispose()
     desk.send(reply_to="svar@sender.example", shipment_type_id=7)
     [message] = mails.messages
     assert str(message["Reply-To"]) == "svar@sender.example"

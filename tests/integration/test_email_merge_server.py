@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import smtplib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,14 @@ def test_a_mail_that_was_only_offered_is_not_sent() -> None:
         server.close()
         hand_over(account(mails.port))
     assert len(mails.raw) == 1
+
+
+def test_a_server_that_thinks_about_a_mail_for_long_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.3)
+    with running_mail_server() as mails:
+        mails.accepted = lambda count: time.sleep(1)  # in the server's thread: it looks for viruses
+        hand_over(account(mails.port))
+    assert mails.recipients == ["ole@example.test"]
 
 
 def test_an_address_in_other_letters_needs_a_server_that_takes_it(monkeypatch: pytest.MonkeyPatch) -> None:

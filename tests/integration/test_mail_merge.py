@@ -62,7 +62,7 @@ def test_everybody_left_out_is_named_in_the_log(
         ("Uses Home Address AS", "Uses Home Address AS|Hedda Hjemme|Villaveien 7|1358 JAR"),
         ("Home Address Missing AS", "Home Address Missing AS|Ola Uten|Postboks 17|0101 OSLO"),
         ("Country Unknown AS", "Country Unknown AS|Postboks 18|0101 OSLO"),
-        ("Abroad GmbH", "Abroad GmbH|Postboks 19|D-0101 OSLO|Germany"),
+        ("Abroad GmbH", "Abroad GmbH|Postboks 19|0101 OSLO|Germany"),
         ("Curly {name} {nosuch} AS", "Curly {name} {nosuch} AS|{attn} Klammer|Postboks 10|0101 OSLO"),
     ],
 )
@@ -121,6 +121,25 @@ def test_who_is_written_to_at_a_company(
     assert found == expected
 
 
+def test_who_has_no_address_is_not_the_one_at_the_company_who_gets_the_letter(context: FakeContext) -> None:
+    contact_id, _ = person_of(context, "Nowhere AS")
+    second, _ = person_of(context, "Uses Home Address AS")
+    change(
+        context,
+        "UPDATE crm7.person SET contact_id = :nowhere, rank = 9 WHERE contact_id = :second",
+        nowhere=contact_id,
+        second=second,
+    )
+    letters = letters_of(
+        context,
+        paragraph("{attn}, {addr}"),
+        contact_ids=(contact_id,),
+        include_person="all",
+        one_per_company=True,
+    )
+    assert letters == ["Hedda Hjemme, Villaveien 7"]
+
+
 def test_companies_without_a_person_can_be_left_out(context: FakeContext) -> None:
     contact_id, _ = person_of(context, "Nobody Works Here AS")
     with pytest.raises(TaskFailure, match=r"Nobody is left to write to: 1 company without a person of 1"):
@@ -132,6 +151,17 @@ def test_references_may_hold_variables(context: FakeContext) -> None:
     body = paragraph("{oref}, {head}")
     found = letters_of(context, body, contact_ids=(contact_id,), our_ref="F/{numb}", heading="To {name} {x}")
     assert found == ["F/X-15, To Street Only AS {x}"]
+
+
+def test_a_variable_in_what_the_user_has_typed_is_one_as_in_a_template(context: FakeContext) -> None:
+    contact_id, _ = person_of(context, "Street Only AS")
+    chosen = {"contact_ids": (contact_id,), "heading": "{NUMB}, {nmae}."}
+    with pytest.raises(TaskFailure, match=r"The heading names \{NUMB\}, which is no variable"):
+        letters_of(context, paragraph("{head}"), **chosen)
+    blank = {"unknown_variables": "blank", "case_sensitive": True}
+    assert letters_of(context, paragraph("{head}"), **chosen, **blank) == ["X-15, ."]
+    keep = {"unknown_variables": "keep", "case_sensitive": True}
+    assert letters_of(context, paragraph("{head}"), **chosen, **keep) == ["X-15, {nmae}."]
 
 
 def test_a_template_can_be_named_by_its_number(context: FakeContext) -> None:
@@ -154,6 +184,7 @@ def test_a_template_can_be_named_by_its_number(context: FakeContext) -> None:
         ({"contact_ids": (999_999,)}, "Nobody is left to write to: 1 company no longer exists of 1"),
         ({}, "Name the recipients"),
         ({"selection_id": 1, "template_id": 3}, "Name one template"),
+        ({"contact_ids": (1,), "shipment_type_id": 999}, "There is no kind of mailing 999"),
         ({"selection_id": 1, "language": "xx"}, "language 'xx' is not known"),
         ({"selection_id": 1, "prefer_company": True, "include_companies": False}, "needs include_companies"),
     ],

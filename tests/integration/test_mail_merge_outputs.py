@@ -260,12 +260,14 @@ def test_only_people_with_consent_are_written_to(context: FakeContext, *, overri
 
 def test_who_declined_a_kind_of_mailing_does_not_get_it(context: FakeContext) -> None:
     contact_id, person_id = person_of(context, "Twice In The Selection AS")
-    insert(context, (crm7.shipmenttypereservation, {"person_id": person_id, "shipmenttype_id": 4}))
+    first, second = insert(context, (crm7.shipmenttype, {"name": "News"}), (crm7.shipmenttype, {"name": "Fairs"}))
+    kind, other = first["shipmenttype_id"], second["shipmenttype_id"]
+    insert(context, (crm7.shipmenttypereservation, {"person_id": person_id, "shipmenttype_id": kind}))
     everybody = {"contact_ids": (contact_id,), "include_person": "all", "override_consent": False}
     change(context, "DELETE FROM crm7.consentperson")
     declined = "1 letter; 1 left out: 1 declined this kind of mailing"
-    assert merge(context, **everybody, shipment_type_id=4).response == declined
-    assert merge(context, **everybody, shipment_type_id=5).response == "2 letters"
+    assert merge(context, **everybody, shipment_type_id=kind).response == declined
+    assert merge(context, **everybody, shipment_type_id=other).response == "2 letters"
 
 
 def test_who_blocks_electronic_marketing_still_gets_letters(context: FakeContext) -> None:

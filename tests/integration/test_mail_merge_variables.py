@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -72,10 +73,10 @@ def store_values(context: FakeContext, contact_id: int, **values: object) -> Non
         ("long07", FieldType.NUMBER, 0, "cl07", "0"),
         ("long07", FieldType.CHECKBOX, 1, "cl07", "Ja"),
         ("long07", FieldType.CHECKBOX, 0, "cl07", "Nei"),
-        ("long07", FieldType.DATE, 1_700_000_000, "cl07", "14.11.23"),
-        ("long07", FieldType.DATE, -86_400, "cl07", "31.12.69"),
+        ("long07", FieldType.DATE, 1_700_000_000, "cl07", "14.11.2023"),
+        ("long07", FieldType.DATE, -86_400, "cl07", "31.12.1969"),
         ("long07", FieldType.DATE, 0, "cl07", ""),
-        ("string07", FieldType.UNLIMITED_DATE, "19051231", "cs07", "31.12.05"),
+        ("string07", FieldType.UNLIMITED_DATE, "19051231", "cs07", "31.12.1905"),
         ("string07", FieldType.UNLIMITED_DATE, "soon", "cs07", "soon"),
         ("double07", FieldType.DECIMAL, 2.5, "cf07", "2,5"),
     ],
@@ -136,7 +137,7 @@ def test_project_sale_and_document_are_those_that_the_letters_are_filed_under(
         document_id=document["document_id"],
     )
     assert letter == (
-        "Høstmessen|P-7|03.10.26|A fair & more|vår|100 books|1234,5|1000|Sold|About the fair|X-15/H|"
+        "Høstmessen|P-7|03.10.2026|A fair & more|vår|100 books|1234,5|1000|Sold|About the fair|X-15/H|"
         f"{document['document_id']}|"
     )
 
@@ -186,3 +187,82 @@ def test_the_sender_and_the_user_may_be_two(context: FakeContext, crm: SampleCrm
     )
     signs, user, *_, user_id = letter.split()
     assert (signs, user, user_id) == ("HT", "IH", str(crm.associate_id))
+
+
+def test_a_senders_numbers_and_addresses_are_written_as_those_of_recipients(
+    context: FakeContext, crm: SampleCrm, company: int
+) -> None:
+    [person] = _ids(context, "SELECT person_id FROM crm7.associate WHERE associate_id = :id", id=crm.associate_id)
+    [own] = _ids(context, "SELECT contact_id FROM crm7.person WHERE person_id = :id", id=person)
+    born = "UPDATE crm7.person SET year_of_birth = 1970, month_of_birth = 3, day_of_birth = 4 WHERE person_id = :id"
+    change(context, born, id=person)
+    for owner, kind in (
+        (person, 16385),
+        (person, 16387),
+        (person, 16388),
+        (person, 16389),
+        (person, 16390),
+        (own, 1),
+    ):
+        _set_phone(context, owner, kind, f"22 {kind}")
+    _add_row(context, "email", "email_address, protocol, type, description", "'kari', 'xmpp', 1, ''", person)
+    _add_row(context, "email", "email_address, type, description", "'sip:kari', 2, 'Fjernsyn'", person)
+    _add_row(context, "url", "url_address, type, description", "'https://kari.example', 0, ''", person)
+    variables = "audl audi aupl aupm aupt ophi auca aucp auvo auvs auww auwn aubd"
+    body = paragraph("|".join(f"{{{name}}}" for name in variables.split()))
+    [letter] = letters_of(context, body, contact_ids=(company,), language="nb")
+    assert letter.split("|") == [
+        *(f"+47 22 {kind}" for kind in (16385, 16387, 16388, 16389, 16390, 1)),
+        *("kari", "xmpp", "sip:kari", "Fjernsyn", "https://kari.example", "kari.example", "04.03.1970"),
+    ]
+    ids = letters_of(context, paragraph("{aucd} {auvi} {auwi}"), contact_ids=(company,))[0].split()
+    assert len(ids) == 3
+    assert all(number.isdecimal() for number in ids)
+
+
+_NEXT_IDS = iter(range(910_000, 920_000))
+_AUDIT = "registered, registered_associate_id, updated, updated_associate_id, updatedcount"
+
+
+def _set_phone(context: FakeContext, owner: int, kind: int, number: str) -> None:
+    change(context, "DELETE FROM crm7.phone WHERE owner_id = :id AND ptype_idx = :kind", id=owner, kind=kind)
+    change(
+        context,
+        f"INSERT INTO crm7.phone (phone_id, owner_id, ptype_idx, phone, rank, {_AUDIT}) "
+        "VALUES (:row, :id, :kind, :number, 1, now(), 1, now(), 1, 0)",
+        row=next(_NEXT_IDS),
+        id=owner,
+        kind=kind,
+        number=number,
+    )
+
+
+def _add_row(context: FakeContext, table: str, columns: str, values: str, person_id: int) -> None:
+    change(
+        context,
+        f"INSERT INTO crm7.{table} ({table}_id, person_id, contact_id, rank, {columns}, {_AUDIT}) "
+        f"VALUES (:row, :id, 0, 1, {values}, now(), 1, now(), 1, 0)",
+        row=next(_NEXT_IDS),
+        id=person_id,
+    )
+
+
+def _ids(context: FakeContext, query: str, **values: object) -> list[int]:
+    engine = create_engine(context.database_url)
+    with engine.connect() as connection:
+        found = list(connection.execute(text(query), values).scalars())
+    engine.dispose()
+    return found
+
+
+def test_every_documented_variable_is_known(context: FakeContext, company: int) -> None:
+    """Those of the parts of the CRM that a merge does not read print nothing."""
+    others = "ati ati. fadq csbu csbl csbn csiu cscu csre csrm csti diid dday tiid ufun adm? ulic mgdn mgma usec verf"
+    body = paragraph(" ".join(f"{{{name}}}" for name in others.split()))
+    [letter] = letters_of(context, body, contact_ids=(company,), include_person="none")
+    assert letter.split() == [version("batchtask")]
+
+
+def test_the_first_letter_of_a_first_name_is_written_with_a_full_stop(context: FakeContext) -> None:
+    contact_id, _ = person_of(context, "Uses Home Address AS")
+    assert letters_of(context, paragraph("{ati} {ati.} {atin}"), contact_ids=(contact_id,)) == ["H. H. H"]

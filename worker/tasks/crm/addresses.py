@@ -50,7 +50,9 @@ class Address:
 
     @property
     def prefixed_zip(self) -> str:
-        return f"{self.country.zip_prefix}{self.zipcode}" if self.zipcode else ""
+        """With the country's prefix, which Germany does not use any more."""
+        prefix = "" if self.country.code == "DE" else self.country.zip_prefix
+        return f"{prefix}{self.zipcode}" if self.zipcode else ""
 
 
 def _joined(*parts: str) -> str:

@@ -28,6 +28,10 @@ class Language:
     def short_date(self, day: date) -> str:
         return day.strftime(self.short)
 
+    def full_date(self, day: date) -> str:
+        """Write the day in digits, with the whole year."""
+        return day.strftime(self.short.replace("%y", "%Y"))
+
     def time(self, moment: datetime) -> str:
         return moment.strftime("%H:%M")
 

@@ -101,7 +101,7 @@ def _paragraphs_of(found: Found) -> list[Element]:
 
 
 def _mark_optional(paragraph: Element, places: set[Element]) -> None:
-    if not all(child.tag in {w("pPr"), w("r")} for child in paragraph):
+    if not all(child.tag in {w("pPr"), w("r")} or _is_own_bookmark(child, paragraph) for child in paragraph):
         return
     lines = list(_split_lines(paragraph.findall(w("r"))))
     vanishing = [line for line in lines if _may_vanish(line, places)]
@@ -110,6 +110,14 @@ def _mark_optional(paragraph: Element, places: set[Element]) -> None:
     if all(_may_vanish(line, places) for line in lines if line) and _is_removable(paragraph):
         paragraph.addprevious(_instruction("open"))
         paragraph.addnext(_instruction("close"))
+
+
+def _is_own_bookmark(mark: Element, paragraph: Element) -> bool:
+    """True if a bookmark begins and ends in this paragraph, so that it may vanish with it."""
+    if mark.tag not in {w("bookmarkStart"), w("bookmarkEnd")}:
+        return False
+    others = paragraph.iter(w("bookmarkStart"), w("bookmarkEnd"))
+    return sum(other.get(w("id")) == mark.get(w("id")) for other in others) == 2
 
 
 def _is_removable(paragraph: Element) -> bool:

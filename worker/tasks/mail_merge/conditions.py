@@ -8,13 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-from worker.tasks.mail_merge.pieces import Text, TextSlot
+from worker.tasks.mail_merge.pieces import CANDIDATE, Text, TextSlot
 
 Values = Mapping[str, str]
 #: Fields inside an instruction, in the text that is read: their number between two private characters.
 _PLACE = "\ufdd0"
-_VARIABLE = re.compile(r"\{([a-z][a-z0-9]{2,4}[?#.]?)\}")
 _TOKENS = re.compile(r'["“”„]((?:[^"“”\\]|\\.)*)["“”]|(<>|<=|>=|=|<|>)|([^\s"“”<>=]+)')
 _COMPARISONS: Mapping[str, Callable[[float], bool]] = {
     "<": lambda order: order < 0,
@@ -28,14 +28,14 @@ _COMPARISONS: Mapping[str, Callable[[float], bool]] = {
 class Words:
     """A text with variables in it."""
 
-    parts: tuple[str | Text, ...]
+    parts: tuple[str | TextSlot, ...]
 
     def text(self, values: Values) -> str:
         return "".join(part if isinstance(part, str) else part.of(values) for part in self.parts)
 
     @property
     def names(self) -> frozenset[str]:
-        return frozenset(part.name for part in self.parts if isinstance(part, Text))
+        return frozenset().union(*(part.names for part in self.parts if isinstance(part, TextSlot)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ class NotReadable(Exception):
     """The instruction is not one that Word would understand."""
 
 
-def read_choice(instruction: Sequence[str | Text]) -> Choice:
+def read_choice(instruction: Sequence[str | TextSlot]) -> Choice:
     """Read what follows IF.
 
     Raises:
@@ -91,7 +91,7 @@ def read_choice(instruction: Sequence[str | Text]) -> Choice:
     return Choice(condition=condition, then=texts[0], otherwise=texts[1] if len(texts) > 1 else Words(()))
 
 
-def read_condition(instruction: Sequence[str | Text]) -> Condition:
+def read_condition(instruction: Sequence[str | TextSlot]) -> Condition:
     """Read what follows SKIPIF.
 
     Raises:
@@ -100,8 +100,8 @@ def read_condition(instruction: Sequence[str | Text]) -> Condition:
     return _read(instruction)[0]
 
 
-def _read(instruction: Sequence[str | Text]) -> tuple[Condition, list[Words]]:
-    instruction = [part for parts in instruction for part in _split(parts)]
+def _read(instruction: Sequence[str | TextSlot]) -> tuple[Condition, list[Words]]:
+    instruction = [part for parts in _joined(instruction) for part in _split(parts)]
     fields = [part for part in instruction if not isinstance(part, str)]
     places = iter(range(len(fields)))
     text = "".join(part if isinstance(part, str) else f"{_PLACE}{next(places)}{_PLACE}" for part in instruction)
@@ -113,16 +113,25 @@ def _read(instruction: Sequence[str | Text]) -> tuple[Condition, list[Words]]:
     raise NotReadable
 
 
-def _split(part: str | Text) -> Iterator[str | Text]:
+def _joined(instruction: Sequence[str | TextSlot]) -> Iterator[str | TextSlot]:
+    """Put texts together that Word has cut into runs."""
+    for is_text, parts in groupby(instruction, lambda part: isinstance(part, str)):
+        if is_text:
+            yield "".join(str(part) for part in parts)
+        else:
+            yield from parts
+
+
+def _split(part: str | TextSlot) -> Iterator[str | TextSlot]:
     """Take `{name}` variables out of the text of an instruction."""
     if not isinstance(part, str):
         yield part
         return
-    for place, found in enumerate(_VARIABLE.split(part)):
+    for place, found in enumerate(CANDIDATE.split(part)):
         yield Text(name=found) if place % 2 else found
 
 
-def _words(token: str, fields: Sequence[Text]) -> Words:
+def _words(token: str, fields: Sequence[TextSlot]) -> Words:
     parts = token.split(_PLACE)  # texts and numbers of fields, by turns
     read = (fields[int(part)] if place % 2 else re.sub(r"\\(.)", r"\1", part) for place, part in enumerate(parts))
     return Words(tuple(part for part in read if part != ""))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
+from worker.tasks.crm.languages import Language
+from worker.tasks.crm.senders import Sender
+
 #: The country's dialling prefix; its name cannot be written in a template.
 DIAL_PREFIX = "dial*"
 
@@ -38,6 +41,31 @@ DERIVED: Mapping[str, tuple[str, Derive]] = {
     "atpt": ("atph", _with_prefix),
     "atpl": ("atpp", _with_prefix),
 }
+
+
+#: Of the sender: the person's, by the prefix of their country, ...
+_SENDER_DERIVED: Mapping[str, tuple[str, Derive]] = {
+    "audl": ("audp", _with_prefix),
+    "audi": ("audf", _with_prefix),
+    "aupm": ("aupc", _with_prefix),
+    "aupt": ("aupp", _with_prefix),
+    "aupl": ("auph", _with_prefix),
+    "auwn": ("auww", _without_protocol),
+}
+#: ... and the company's, by that of its own.
+_OWN_DERIVED: Mapping[str, tuple[str, Derive]] = {"ophi": ("opho", _with_prefix)}
+#: Made of the sender's variables by `of_sender`.
+SENDER_DERIVED = frozenset({"aubd", *_SENDER_DERIVED, *_OWN_DERIVED})
+
+
+def of_sender(sender: Sender, language: Language) -> dict[str, str]:
+    """Return the values of `SENDER_DERIVED`."""
+    values = sender.values
+    return {
+        "aubd": language.full_date(sender.birth_date) if sender.birth_date else "",
+        **{name: derive(values[base], sender.dial_prefix) for name, (base, derive) in _SENDER_DERIVED.items()},
+        **{name: derive(values[base], sender.company_dial_prefix) for name, (base, derive) in _OWN_DERIVED.items()},
+    }
 
 
 def needed_for(names: set[str]) -> set[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from worker.tasks.mail_merge.conditions import Condition, NotReadable, read_choice, read_condition
-from worker.tasks.mail_merge.pieces import Text, TextSlot
+from worker.tasks.mail_merge.pieces import CANDIDATE, Text, TextSlot
 from worker.tasks.mail_merge.wordml import Element, new_text, own_descendants, remove, w
 
 #: What Word's address list calls a column, and the variable that holds it.
@@ -23,6 +24,8 @@ _TOKENS = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _CASES = {"upper": "upper", "lower": "lower", "firstcap": "first", "caps": "caps"}
 _MERGE_FIELDS = {"MERGEFIELD", "MERGEREC", "MERGESEQ", "ADDRESSBLOCK"}
 _CONDITIONS = {"IF", "SKIPIF"}
+#: Words of Word's that stand in no letter's way: a link is dropped where a variable is part of its address.
+_HARMLESS = {"HYPERLINK", "ADDIN"}
 #: What cannot be done, and what to do instead.
 _REFUSED = {
     "NEXT": "the Word field NEXT (several recipients on a page: print labels instead)",
@@ -32,6 +35,8 @@ _REFUSED = {
 _UNREADABLE = (
     "the Word field {} in a form that is not understood (use one paragraph, and quotation marks around texts)"
 )
+_OF_WORD = "the Word field {} with a variable in its instruction (write the variable outside of the field)"
+_WITH_OTHERS = "the Word field {} that asks both for a variable and for {} (use one field for each)"
 _CONTENTS = {w("instrText"): None, w("t"): None, w("br"): "\n", w("cr"): "\n", w("tab"): "\t"}
 
 
@@ -49,7 +54,8 @@ class _OpenField:
     """A complex field while its runs are walked."""
 
     begin: Element
-    instruction: list[str | Text] = field(default_factory=list)
+    instruction: list[str | TextSlot] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)  #: keywords of fields in the instruction that only Word can fill
     shown: list[Element] = field(default_factory=list)  #: runs between separator and end
     separated: bool = False
     inner: list[tuple[TextSlot, Element]] = field(default_factory=list)
@@ -62,6 +68,11 @@ class _OpenField:
     @property
     def keyword(self) -> str:
         return (self.code.split(maxsplit=1) or [""])[0].upper()
+
+    @property
+    def depends_on_recipient(self) -> bool:
+        """True if a variable or a merge field stands in the instruction."""
+        return bool(CANDIDATE.search(self.code)) or any(isinstance(part, TextSlot) for part in self.instruction)
 
 
 def read_instruction(instruction: str) -> Text | None:
@@ -144,25 +155,39 @@ def _content(run: Element) -> str:
 
 def _close(open_fields: list[_OpenField], runs: list[Element], end: Element, fields: Fields) -> None:
     closed = open_fields.pop()
-    outer = open_fields[-1].inner if open_fields else fields.texts
+    outer = open_fields[-1] if open_fields else None
+    places = outer.inner if outer else fields.texts
     text = _read_field(closed, fields)
     if text is None:
-        if closed.keyword == "SKIPIF":
-            _remove_runs(closed, runs, end, keep=None)
-        else:
-            outer.extend(closed.inner)
-        return
-    kept = closed.shown[0] if closed.shown else closed.begin
-    _remove_runs(closed, runs, end, keep=kept)
-    outer.append((text, _only_text(kept)))
-    if open_fields and not open_fields[-1].separated and isinstance(text, Text):
-        open_fields[-1].instruction.append(text)
+        _leave(closed, runs, end)
+        places.extend(closed.inner)
+        if outer and not outer.separated and closed.keyword != "SKIPIF":
+            outer.others |= {closed.keyword, *closed.others}
+    else:
+        kept = closed.shown[0] if closed.shown else closed.begin
+        _remove_runs(closed, runs, end, keep=[kept])
+        places.append((text, _only_text(kept)))
+        if outer and not outer.separated:
+            outer.instruction.append(text)
+    if outer and outer.separated:
+        outer.shown.extend(runs[runs.index(closed.begin) : runs.index(end) + 1])
+
+
+def _leave(closed: _OpenField, runs: list[Element], end: Element) -> None:
+    """Leave a field to Word, but for those that have nothing to show, or would lead nowhere."""
+    if closed.keyword == "SKIPIF":
+        _remove_runs(closed, runs, end)
+    elif closed.keyword == "HYPERLINK" and closed.depends_on_recipient:
+        closed.inner = [(text, place) for text, place in closed.inner if place.getparent() in closed.shown]
+        _remove_runs(closed, runs, end, keep=closed.shown)
 
 
 def _read_field(closed: _OpenField, fields: Fields) -> TextSlot | None:
     """Return what text a field asks for; None for a field that asks for none, or is not ours."""
     if refused := _REFUSED.get(closed.keyword):
         fields.refused.add(refused)
+    if not _is_ours(closed, fields):
+        return None
     try:
         if closed.keyword == "IF":
             return read_choice(closed.instruction)
@@ -173,9 +198,22 @@ def _read_field(closed: _OpenField, fields: Fields) -> TextSlot | None:
     return None if closed.inner else read_instruction(closed.code)
 
 
-def _remove_runs(closed: _OpenField, runs: list[Element], end: Element, *, keep: Element | None) -> None:
+def _is_ours(closed: _OpenField, fields: Fields) -> bool:
+    """True if a field can be filled in here; refuses those of Word's that show what only a recipient tells."""
+    if closed.keyword in _CONDITIONS:
+        if closed.others and (closed.depends_on_recipient or closed.keyword == "SKIPIF"):
+            fields.refused.add(_WITH_OTHERS.format(closed.keyword, " and ".join(sorted(closed.others))))
+        return not closed.others
+    if closed.keyword in _MERGE_FIELDS:
+        return True
+    if closed.depends_on_recipient and closed.keyword not in _HARMLESS | _REFUSED.keys():
+        fields.refused.add(_OF_WORD.format(closed.keyword))
+    return False
+
+
+def _remove_runs(closed: _OpenField, runs: list[Element], end: Element, *, keep: Container[Element] = ()) -> None:
     for run in runs[runs.index(closed.begin) : runs.index(end) + 1]:
-        if run is not keep:
+        if run not in keep:
             remove(run)
 
 

@@ -14,7 +14,7 @@ from worker.tasks.mail_merge.drafts import Entry, HeaderPart
 from worker.tasks.mail_merge.package import Relationships, relationships_name
 from worker.tasks.mail_merge.pieces import Letter, render
 from worker.tasks.mail_merge.template import Header, Template
-from worker.tasks.mail_merge.wordml import parse, serialise, w
+from worker.tasks.mail_merge.wordml import serialise, w
 
 FAST = 1  # measured: level 6 takes twice the time for a file a tenth smaller
 Values = Mapping[str, str]
@@ -78,7 +78,7 @@ class Letters:
         name = self._package.find("numbering")
         if name is None or name not in self._package.parts:
             return
-        root = parse(self._package.parts[name])
+        root = self._package.tree(name)
         following = root.find(w("numIdMacAtCleanup"))
         for definition in self._template.lists.definitions(self.count):
             root.append(definition)

@@ -12,7 +12,7 @@ from lxml import etree
 
 from worker.tasks.mail_merge.compile import Marks
 from worker.tasks.mail_merge.pieces import ListNumber, Number
-from worker.tasks.mail_merge.wordml import Element, w
+from worker.tasks.mail_merge.wordml import Element, number_in, w
 
 _UNCOUNTED = {"bullet", "none"}
 _BEFORE_LIST = {w(name) for name in ("pStyle", "keepNext", "keepLines", "pageBreakBefore", "framePr", "widowControl")}
@@ -40,10 +40,10 @@ class Lists:
     def mark(self, root: Element, marks: Marks) -> None:
         """Replace the numbers of lists that count by slots."""
         self._write_out_styles(root)
-        elements = [element for element in root.iter(w("numId")) if _value(element) in self._definitions]
-        self._used = sorted({_value(element) for element in elements})
+        elements = [element for element in root.iter(w("numId")) if number_in(element) in self._definitions]
+        self._used = sorted({number_in(element) for element in elements})
         for element in elements:
-            original = _value(element)
+            original = number_in(element)
             element.set(w("val"), marks.attribute(ListNumber(original=original, own=self._number(original))))
 
     @property
@@ -87,8 +87,8 @@ def _counting(numbering: Element) -> Iterator[tuple[int, _Definition]]:
         pointer = row.find(w("abstractNumId"))
         abstract = abstracts.get(pointer.get(w("val"))) if pointer is not None else None
         if abstract is not None and _counts(abstract):
-            definition = _Definition(abstract=_number_of(abstract, "abstractNumId"), starts=_starts(abstract, row))
-            yield _number_of(row, "numId"), definition
+            definition = _Definition(abstract=number_in(abstract, "abstractNumId"), starts=_starts(abstract, row))
+            yield number_in(row, "numId"), definition
 
 
 def _counts(abstract: Element) -> bool:
@@ -97,11 +97,11 @@ def _counts(abstract: Element) -> bool:
 
 
 def _starts(abstract: Element, row: Element) -> tuple[tuple[int, int], ...]:
-    starts = {_number_of(level, "ilvl"): level.find(w("start")) for level in abstract.iter(w("lvl"))}
+    starts = {number_in(level, "ilvl"): level.find(w("start")) for level in abstract.iter(w("lvl"))}
     for override in row.iter(w("lvlOverride")):
         own = override.find(w("startOverride"))
-        starts[_number_of(override, "ilvl")] = own if own is not None else starts.get(_number_of(override, "ilvl"))
-    return tuple((level, _value(start) if start is not None else 1) for level, start in sorted(starts.items()))
+        starts[number_in(override, "ilvl")] = own if own is not None else starts.get(number_in(override, "ilvl"))
+    return tuple((level, number_in(start) if start is not None else 1) for level, start in sorted(starts.items()))
 
 
 def _by_style(styles: Element, numbering: Element | None) -> dict[str, tuple[int, int]]:
@@ -119,7 +119,7 @@ def _list_of_style(name: str, rows: dict[str, Element]) -> tuple[int, int]:
         number = rows[name].find(f"{w('pPr')}/{w('numPr')}/{w('numId')}")
         if number is not None:
             level = rows[name].find(f"{w('pPr')}/{w('numPr')}/{w('ilvl')}")
-            return _value(number), _value(level) if level is not None else 0
+            return number_in(number), number_in(level) if level is not None else 0
         base = rows[name].find(w("basedOn"))
         name = base.get(w("val"), "") if base is not None else ""
     return 0, 0
@@ -129,7 +129,7 @@ def _levels_of_styles(numbering: Element | None) -> dict[str, int]:
     if numbering is None:
         return {}
     return {
-        style.get(w("val"), ""): _number_of(level, "ilvl")
+        style.get(w("val"), ""): number_in(level, "ilvl")
         for level in numbering.iter(w("lvl"))
         for style in level.iter(w("pStyle"))
     }
@@ -146,12 +146,4 @@ def _insert_list(properties: Element, number: int, level: int) -> None:
 def _last_number(numbering: Element | None) -> int:
     if numbering is None:
         return 0
-    return max((_number_of(row, "numId") for row in numbering.iter(w("num"))), default=0)
-
-
-def _value(element: Element) -> int:
-    return int(element.get(w("val"), "0"))
-
-
-def _number_of(element: Element, attribute: str) -> int:
-    return int(element.get(w(attribute), "0"))
+    return max((number_in(row, "numId") for row in numbering.iter(w("num"))), default=0)

@@ -9,7 +9,7 @@ from lxml import etree
 from worker.tasks.mail_merge.compile import Marks
 from worker.tasks.mail_merge.package import Package
 from worker.tasks.mail_merge.pieces import Boundary, Number, Piece
-from worker.tasks.mail_merge.wordml import Element, parse, section_child, serialise, w
+from worker.tasks.mail_merge.wordml import Element, number_in, section_child, serialise, w
 
 KINDS = ("footnote", "endnote")
 
@@ -35,7 +35,7 @@ def mark_references(body: Element, root: Element, kind: str, marks: Marks, note_
         note_marks: Of that part.
     """
     by_id = {note.get(w("id")): note for note in root.iter(w(kind))}
-    first = max((int(number or 0) for number in by_id), default=0) + 1
+    first = max((number_in(note, "id") for note in by_id.values()), default=0) + 1
     references = [found for found in body.iter(w(f"{kind}Reference")) if found.get(w("id")) in by_id]
     notes = [by_id[reference.get(w("id"))] for reference in references]
     for note in [note for note in by_id.values() if note.get(w("type")) is None]:
@@ -63,7 +63,7 @@ def end_with_section(package: Package) -> None:
     part = package.find("settings")
     if part is None or part not in package.parts:
         return
-    root = parse(package.parts[part])
+    root = package.tree(part)
     properties = root.find(w("endnotePr"))
     if properties is None:
         return  # Word writes it whenever there are endnotes

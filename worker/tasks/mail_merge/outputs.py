@@ -17,8 +17,8 @@ from worker.tasks.mail_merge.labels import Labels
 from worker.tasks.mail_merge.letters import Letters, Values
 from worker.tasks.mail_merge.lists import MOST_DEFINITIONS
 from worker.tasks.mail_merge.pdf import convert, require_converter
-from worker.tasks.mail_merge.preparation import rules_of
 from worker.tasks.mail_merge.template import Layout, Template, compile_template
+from worker.tasks.mail_merge.variables import rules_of
 from worker.tasks.mail_merge.work import Work
 
 Entries = Callable[[], Iterable[Entry]]

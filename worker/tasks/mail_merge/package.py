@@ -11,7 +11,7 @@ from zlib import error as ZlibError  # noqa: N812 - the library names its except
 from lxml import etree
 
 from batchtask.definitions import TaskFailure
-from worker.tasks.mail_merge.wordml import STRICT_W, Element, parse, serialise
+from worker.tasks.mail_merge.wordml import STRICT_W, Element, MalformedPart, parse, serialise
 
 RELATIONSHIPS = "http://schemas.openxmlformats.org/package/2006/relationships"
 CONTENT_TYPES = "http://schemas.openxmlformats.org/package/2006/content-types"
@@ -40,6 +40,11 @@ class Relationships:
     def target(self, identifier: str) -> str:
         return next(row.get("Target", "") for row in self.root if row.get("Id") == identifier)
 
+    def address(self, identifier: str) -> str:
+        """Return where a link leads that leaves the document; "" for all else."""
+        rows = (row for row in self.root if row.get("Id") == identifier and row.get("TargetMode") == "External")
+        return next((row.get("Target", "") for row in rows), "")
+
     def add(self, identifier: str, kind: str, target: str) -> None:
         self.root.append(relationship(identifier, kind, target))
 
@@ -58,6 +63,7 @@ class Package:
     """The parts of a .docx by name; a merge changes them in memory and writes its own file."""
 
     parts: dict[str, bytes]
+    file_name: str
     main: str  #: name of the document part
     content_types: Element
 
@@ -73,20 +79,30 @@ class Package:
             content_types = parse(parts.pop(_TYPES_PART))
             main = _main_part(parts)
             document = parse(parts[main])
-        except (KeyError, StopIteration, etree.XMLSyntaxError) as error:
-            raise TaskFailure(
-                f"The template {path.name} is damaged, or of another program: open it in Word and save it as .docx."
-            ) from error
+        except (KeyError, StopIteration, MalformedPart) as error:
+            raise damaged(path.name) from error
         if etree.QName(document).namespace == STRICT_W:
             raise TaskFailure(f'The template {path.name} is a "Strict Open XML" file: save it as an ordinary .docx.')
-        package = cls(parts=parts, main=main, content_types=content_types)
+        package = cls(parts=parts, file_name=path.name, main=main, content_types=content_types)
         package._become_document(path)
         return package
 
+    def tree(self, part: str) -> Element:
+        """Parse a part.
+
+        Raises:
+            TaskFailure: It is missing or damaged.
+        """
+        try:
+            return parse(self.parts[part])
+        except (KeyError, MalformedPart) as error:
+            raise damaged(self.file_name) from error
+
     def relationships(self, part: str) -> Relationships:
-        data = self.parts.get(relationships_name(part))
-        root = parse(data) if data else etree.Element(f"{{{RELATIONSHIPS}}}Relationships")
-        return Relationships(root)
+        name = relationships_name(part)
+        if name not in self.parts:
+            return Relationships(etree.Element(f"{{{RELATIONSHIPS}}}Relationships"))
+        return Relationships(self.tree(name))
 
     def store_relationships(self, part: str, relationships: Relationships) -> None:
         self.parts[relationships_name(part)] = serialise(relationships.root)
@@ -119,6 +135,13 @@ class Package:
             override.set(
                 "ContentType", kind.replace("wordprocessingml.template.main", "wordprocessingml.document.main")
             )
+
+
+def damaged(file_name: str) -> TaskFailure:
+    """Say so of a template."""
+    return TaskFailure(
+        f"The template {file_name} is damaged, or of another program: open it in Word and save it as .docx."
+    )
 
 
 def relationships_name(part: str) -> str:

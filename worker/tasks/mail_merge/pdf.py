@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from batchtask.definitions import TaskContext, TaskFailure
+from worker.tasks.mail_merge.converter_fonts import lend_fonts
 
 _PROGRAMS = ("soffice", "libreoffice")
 _POLL_SECONDS = 0.5
@@ -38,6 +39,8 @@ def convert(program: str, documents: Sequence[Path], folder: Path, context: Task
         CancelledByRequest: Somebody asked for the task to stop.
     """
     command = [
+        "env",
+        f"FONTCONFIG_FILE={lend_fonts(documents, folder)}",
         program,
         f"-env:UserInstallation={(folder / 'profile').as_uri()}",
         "--headless",

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from xml.sax.saxutils import escape
 
+#: A variable, perhaps. Shorter things in braces, or those with a blank in them, are the author's own text.
+CANDIDATE = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{2,30}[?#.]?)\}")
 #: What XML 1.0 cannot hold, escaped or not: https://www.w3.org/TR/xml/#charsets
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")

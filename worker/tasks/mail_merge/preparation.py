@@ -10,17 +10,19 @@ from sqlalchemy import Connection, func, or_, select
 from batchtask import crm7
 from batchtask.definitions import TaskContext, TaskFailure
 from worker.tasks.crm.addresses import Country
+from worker.tasks.crm.collations import text_order
 from worker.tasks.crm.file_names import result_name
 from worker.tasks.crm.languages import Language, find_language, known_languages
 from worker.tasks.crm.rights import Reader
 from worker.tasks.crm.senders import SelectionRow, load_layouts, load_selection, load_sender, load_user
 from worker.tasks.mail_merge import MailMerge
+from worker.tasks.mail_merge.by_email.placeholders import Placeholders
 from worker.tasks.mail_merge.consents import needed_purpose
+from worker.tasks.mail_merge.derived import of_sender
 from worker.tasks.mail_merge.recipients import Choice
 from worker.tasks.mail_merge.records import load_records
 from worker.tasks.mail_merge.user_fields import load_user_fields
-from worker.tasks.mail_merge.variables import KnownNames, Merge, unknown_in
-from worker.tasks.mail_merge.variables_in_text import Rules
+from worker.tasks.mail_merge.variables import TEXTS, Merge, rules_of, unknown_in
 
 
 def check(parameters: MailMerge) -> Language:
@@ -37,12 +39,22 @@ def check(parameters: MailMerge) -> Language:
         raise TaskFailure("Name the recipients: selection_id, contact_ids or person_ids.")
     if parameters.prefer_company and not parameters.include_companies:
         raise TaskFailure("prefer_company needs include_companies: it writes to companies in place of persons.")
+    _check_texts(parameters)
     if unknown := unknown_in(parameters.file_pattern):
         raise TaskFailure(f"The file_pattern names {unknown[0]}, which is no variable: correct the spelling.")
     language = find_language(parameters.language)
     if language is None:
         raise TaskFailure(f"The language {parameters.language!r} is not known; known are {known_languages()}.")
     return language
+
+
+def _check_texts(parameters: MailMerge) -> None:
+    """Refuse unknown variables in what the user has typed, as in a template."""
+    rules = rules_of(parameters)
+    for field in TEXTS.values():
+        unknown = sorted(Placeholders(str(getattr(parameters, field)), rules).unknown)
+        if unknown and parameters.unknown_variables == "fail":
+            raise TaskFailure(f"The {field} names {unknown[0]}, which is no variable: correct the spelling.")
 
 
 def _check_labels(parameters: MailMerge) -> None:
@@ -52,11 +64,6 @@ def _check_labels(parameters: MailMerge) -> None:
         raise TaskFailure("Labels have no template and no separate files: leave out those parameters.")
     if parameters.skip_labels < 0:
         raise TaskFailure("skip_labels counts the labels that are gone from the first sheet: give 0 or more.")
-
-
-def rules_of(parameters: MailMerge) -> Rules:
-    """Say what counts as a variable."""
-    return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
 
 
 def selection_of(connection: Connection, parameters: MailMerge, reader: Reader) -> SelectionRow | None:
@@ -77,9 +84,19 @@ def selection_of(connection: Connection, parameters: MailMerge, reader: Reader) 
 
 
 def choice_of(
-    connection: Connection, parameters: MailMerge, selection: SelectionRow | None, reader: Reader
+    connection: Connection,
+    parameters: MailMerge,
+    selection: SelectionRow | None,
+    *,
+    reader: Reader,
+    language: Language,
 ) -> Choice:
-    """Say who is meant by the parameters, and by what the selection says of itself."""
+    """Say who is meant by the parameters, and by what the selection says of itself.
+
+    Raises:
+        TaskFailure: There is no such kind of mailing.
+    """
+    _require_shipment_type(connection, parameters.shipment_type_id)
     mode = parameters.include_person
     if mode == "selection":
         mode = "first" if selection is None else selection.mode  # type: ignore[assignment]
@@ -95,10 +112,19 @@ def choice_of(
         prefer_company=parameters.prefer_company,
         one_per_company=one_per_company,
         sorting=parameters.sorting,
+        order=text_order(connection, language),
         reader=reader,
         consent_purpose_id=0 if parameters.override_consent else needed_purpose(connection),
         shipment_type_id=0 if parameters.override_consent else parameters.shipment_type_id,
     )
+
+
+def _require_shipment_type(connection: Connection, shipment_type_id: int) -> None:
+    """Refuse a kind of mailing that there is not: nobody could have declined it, and all would be written to."""
+    table = crm7.shipmenttype.c
+    found = select(table.shipmenttype_id).where(table.shipmenttype_id == shipment_type_id)
+    if shipment_type_id and connection.execute(found).first() is None:
+        raise TaskFailure(f"There is no kind of mailing {shipment_type_id}: choose another shipment_type_id.")
 
 
 def shared_by_all(
@@ -136,6 +162,7 @@ def shared_by_all(
         records={
             **load_records(connection, parameters, reader, user_fields, language),
             **load_user(connection, context.owner),
+            **of_sender(sender, language),
             **{name: user_fields.text(name, value, language) for name, value in sender.user_fields.items()},
         },
     )

@@ -7,14 +7,16 @@ out in silence.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Table, select, text
+from sqlalchemy import ClauseElement, Connection, RowMapping, Table, literal_column, select, text
 
 from batchtask import crm7
 from worker.tasks.crm.addresses import Address, Country, first_filled
+from worker.tasks.crm.collations import TextOrder
+from worker.tasks.crm.fields import Expression
 from worker.tasks.crm.rights import Reader
 from worker.tasks.mail_merge.lookups import LOOKUPS
 from worker.tasks.mail_merge.user_fields import user_field
@@ -84,6 +86,15 @@ WITH readable_contact AS NOT MATERIALIZED ({contacts}), readable_person AS NOT M
                 SELECT FROM crm7.shipmenttypereservation v
                  WHERE v.person_id = p.person_id AND v.shipmenttype_id = :shipment_type_id) THEN 'declined'
            WHEN a.person_id = 0 AND NOT :include_companies THEN 'company'
+           -- Whom no letter or mail can reach must not be the one at their company who gets it.
+           WHEN :one_per_company AND :electronic AND coalesce(
+                (SELECT ({email}) FROM (SELECT a.contact_id, a.person_id) r), '') = '' THEN 'no-email'
+           WHEN :one_per_company AND NOT :electronic AND a.person_id <> 0 AND NOT EXISTS (
+                SELECT FROM crm7.address k
+                 WHERE btrim(concat(k.address1, k.address2, k.address3, k.zipcode, k.city)) <> ''
+                   AND (k.owner_id = a.contact_id AND k.atype_idx IN (1, 2)
+                        OR k.owner_id = a.person_id AND k.atype_idx = 16387
+                        AND (a.contact_id = 0 OR p.usepersonaddress = 1))) THEN 'no-address'
            END AS reason, p.rank
       FROM addressee a
       LEFT JOIN crm7.contact c ON c.contact_id = a.contact_id
@@ -101,7 +112,7 @@ SELECT count(*) OVER () AS total,
        p.department AS person_department, p.retired, p.post1, p.post2, p.post3, c.supportpersonid,
        p.supportlanguageid, p.year_of_birth, p.month_of_birth, p.day_of_birth,
        coalesce(p.country_id, h.country_id, 0) AS home_country_id,
-       r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1 AS uses_home,
+       {uses_home} AS uses_home,
        postal.address1 AS postal1, postal.address2 AS postal2, postal.address3 AS postal3,
        postal.zipcode AS postal_zip, postal.city AS postal_city, postal.county AS postal_county,
        postal.state AS postal_state,
@@ -134,12 +145,25 @@ SELECT count(*) OVER () AS total,
  ORDER BY {order}, r.contact_id, r.person_id
 """
 
+_USES_HOME = "(r.contact_id = 0 OR r.person_id = 0 OR p.usepersonaddress = 1)"
+#: The address that `_recipient` chooses, as the database sees it.
+_FILLED = "btrim(concat({0}.address1, {0}.address2, {0}.address3, {0}.zipcode, {0}.city)) <> ''"
+_AT_HOME = f"{_USES_HOME} AND {_FILLED.format('home')}"
+_COUNTRY = (
+    f"CASE WHEN {_AT_HOME} THEN coalesce(nullif(p.country_id, 0), nullif(h.country_id, 0), c.country_id) "
+    "ELSE c.country_id END"
+)
+_POSTCODE = (
+    f"CASE WHEN {_AT_HOME} THEN home.zipcode WHEN {_FILLED.format('postal')} THEN postal.zipcode "
+    "ELSE street.zipcode END"
+)
 _ORDERS = {
-    "company": "c.name, c.department, p.lastname, p.firstname",
-    "person": "p.lastname, p.firstname, c.name",
-    "postcode": "c.country_id, coalesce(postal.zipcode, street.zipcode), c.name",
-    "selection": "r.position",
+    "company": ("c.name", "c.department", "p.lastname", "p.firstname"),
+    "person": ("p.lastname", "p.firstname", "c.name"),
+    "postcode": (_COUNTRY, _POSTCODE, "c.name"),
+    "selection": ("r.position",),
 }
+_TEXTS = {"c.name", "c.department", "p.lastname", "p.firstname"}  # are sorted by the letters' language
 
 
 _EMAIL = "atem"  # of the person, else of the company
@@ -158,6 +182,7 @@ class Choice:
     prefer_company: bool
     one_per_company: bool
     sorting: str
+    order: TextOrder  #: of names
     reader: Reader  #: with whose rights
     consent_purpose_id: int = 0  #: a person must have consented to it; 0 = to nothing
     shipment_type_id: int = 0  #: of the mailing; who declined it is left out; 0 = of no kind
@@ -231,13 +256,24 @@ def _statement(connection: Connection, choice: Choice, names: Iterable[str]) -> 
     readable = {
         f"{table.name}s": _readable(connection, choice.reader, table) for table in (crm7.contact, crm7.person)
     }
-    return text(_QUERY.format(lookups=lookups, order=_ORDERS[choice.sorting], **readable))
+    order = ", ".join(_in_sql(connection, key) for key in _order(choice))
+    return text(_QUERY.format(lookups=lookups, email=LOOKUPS[_EMAIL], uses_home=_USES_HOME, order=order, **readable))
+
+
+def _order(choice: Choice) -> Iterator[Expression]:
+    for part in _ORDERS[choice.sorting]:
+        key: Expression = literal_column(part)
+        yield from choice.order.keys(key) if part in _TEXTS else [key]
 
 
 def _readable(connection: Connection, reader: Reader, table: Table) -> str:
     """Select the numbers of the rows that somebody may read."""
     query = select(table.c[f"{table.name}_id"]).where(reader.sees(table.name, table))
-    return str(query.compile(connection, compile_kwargs={"literal_binds": True}))
+    return _in_sql(connection, query)
+
+
+def _in_sql(connection: Connection, what: ClauseElement) -> str:
+    return str(what.compile(connection, compile_kwargs={"literal_binds": True}))
 
 
 def _recipient(row: RowMapping, countries: dict[int, Country], choice: Choice) -> Recipient:

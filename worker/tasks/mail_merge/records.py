@@ -111,7 +111,7 @@ def _text(name: str, value: object, user_fields: UserFields, language: Language)
     if user_field(name):
         return user_fields.text(name, value, language)
     if isinstance(value, datetime):
-        return language.short_date(value)
+        return language.full_date(value)
     if isinstance(value, float):
         return language.number(value)
     return "" if value is None else str(value)

@@ -67,5 +67,5 @@ def _prepare(
         countries=countries,
         now=work.began_at,
     )
-    choice = choice_of(connection, parameters, selection, reader)
+    choice = choice_of(connection, parameters, selection, reader=reader, language=language)
     return Merging(context, output, work, merge=merge, choice=choice, countries=countries)

@@ -49,11 +49,16 @@ class Sections:
         if numbers.get(w("start")) is None:
             numbers.set(w("start"), "1")
 
+    @property
+    def header_ids(self) -> set[str]:
+        """Relationship ids of all headers and footers that are referred to."""
+        return {reference.get(_ID, "") for section in self.properties for reference in _references(section)}
+
     def own_headers(self, marks: Marks) -> None:
         """Refer to headers and footers by slots, and cut the inheritance from the letter before."""
         self._cut_inheritance()
         for section in self.properties:
-            for reference in section.iter(w("headerReference"), w("footerReference")):
+            for reference in _references(section):
                 reference.set(_ID, marks.attribute(PartReference(name=reference.get(_ID, ""))))
 
     def add_empty_parts(self, package: Package) -> None:

@@ -20,11 +20,12 @@ from worker.tasks.mail_merge.notes import (
     mark_references,
     restart_numbers,
 )
-from worker.tasks.mail_merge.package import Package, relationships_name
+from worker.tasks.mail_merge.outside_text import unlink, variables_in_drawings
+from worker.tasks.mail_merge.package import Package, damaged, relationships_name
 from worker.tasks.mail_merge.pieces import Boundary, Piece, SectionBreak, text_names
 from worker.tasks.mail_merge.sections import Sections, count_pages_by_bookmark, count_pages_of_section, mark_end
 from worker.tasks.mail_merge.variables_in_text import Rules, find_variables
-from worker.tasks.mail_merge.wordml import Element, parse, remove, serialise, w
+from worker.tasks.mail_merge.wordml import Element, remove, serialise, w
 
 #: Far from the ids of any body, so that a header's drawings never meet those of a letter.
 _HEADER_IDS = 0x40000000
@@ -100,34 +101,39 @@ class _Compiler:
         self._is_one_section = True
 
     def compile(self, file_name: str) -> Template:
-        root = parse(self._package.parts[self._package.main])
+        root = self._package.tree(self._package.main)
         body = root.find(w("body"))
+        if root.tag != w("document"):
+            raise damaged(file_name)
         if body is None or len(body) == 0:
             raise TaskFailure(f"The template {file_name} is empty: there is nothing to merge.")
         sections, heads = Sections.of(body), self._parse_headers()
+        if sections.header_ids - heads.keys():
+            raise damaged(file_name)
         self._is_one_section = len(sections.properties) == 1
         lists = Lists(self._parse_part("numbering"), self._parse_part("styles"))
         marks = self._mark_body(root, sections, lists)
         headers = [self._compile_header(identifier, head) for identifier, head in heads.items()]
+        drawn = sorted(set(variables_in_drawings(self._package, self._rules)))
+        self._unsupported |= {f"{name} in a chart or a diagram (a text box can hold it)" for name in drawn}
         self._refuse(file_name)
         _forget_data_source(self._package)
         return self._divide(root, body, lists, marks, headers)
 
     def _parse_part(self, kind: str) -> Element | None:
         part = self._package.find(kind)
-        return parse(self._package.parts[part]) if part in self._package.parts else None
+        return self._package.tree(part) if part in self._package.parts else None
 
     def _parse_headers(self) -> dict[str, Element]:
         relationships = self._package.relationships(self._package.main)
         targets = relationships.targets("header") | relationships.targets("footer")
         return {
-            identifier: parse(self._package.parts[self._package.resolve(target)])
-            for identifier, target in targets.items()
+            identifier: self._package.tree(self._package.resolve(target)) for identifier, target in targets.items()
         }
 
     def _mark_body(self, root: Element, sections: Sections, lists: Lists) -> Marks:
         marks = Marks()
-        clean(root)
+        self._clean(root, self._package.main)
         self._mark_notes(root, sections, marks)
         self._mark_variables(root, marks)
         self._count_pages(root, marks)
@@ -138,13 +144,17 @@ class _Compiler:
         sections.add_empty_parts(self._package)
         return marks
 
+    def _clean(self, root: Element, part: str) -> None:
+        clean(root)
+        unlink(root, self._package.relationships(part))
+
     def _mark_notes(self, root: Element, sections: Sections, marks: Marks) -> None:
         for kind in KINDS:
             part = self._package.find(f"{kind}s")
             if part not in self._package.parts or not any(True for _ in root.iter(w(f"{kind}Reference"))):
                 continue
-            notes = parse(self._package.parts[part])
-            clean(notes)
+            notes = self._package.tree(part)
+            self._clean(notes, part)
             if not self._layout.alone:
                 self._count_notes(kind, sections)
             note_marks = Marks()
@@ -171,16 +181,17 @@ class _Compiler:
         mark_texts(root, found, marks, drop_blank_lines=self._layout.drop_blank_lines)
 
     def _compile_header(self, identifier: str, root: Element) -> Header:
+        relationships = self._package.relationships(self._package.main)
+        part = self._package.resolve(relationships.target(identifier))
         marks = Marks()
-        clean(root)
+        self._clean(root, part)
         self._mark_variables(root, marks)
         counts_pages = self._count_pages(root, marks)
         make_ids_unique(root, marks, first=_HEADER_IDS)
         pieces = assemble(root, marks)
-        relationships = self._package.relationships(self._package.main)
         return Header(
             identifier=identifier,
-            part=self._package.resolve(relationships.target(identifier)),
+            part=part,
             kind="header" if root.tag == w("hdr") else "footer",
             pieces=pieces,
             names=tuple(sorted(text_names(pieces))),
@@ -272,7 +283,7 @@ def _forget_data_source(package: Package) -> None:
     part = package.find("settings")
     if part is None or part not in package.parts:
         return
-    root = parse(package.parts[part])
+    root = package.tree(part)
     for element in list(root.iter(w("mailMerge"))):
         remove(element)
     package.parts[part] = serialise(root)

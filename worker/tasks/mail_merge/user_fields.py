@@ -73,7 +73,7 @@ class UserFields:
             return ""
         match self.types.get(found.key):
             case FieldType.DATE if isinstance(value, int):
-                return language.short_date(_EPOCH + timedelta(seconds=value)) if value else ""
+                return language.full_date(_EPOCH + timedelta(seconds=value)) if value else ""
             case FieldType.UNLIMITED_DATE:
                 return _unlimited_date(str(value), language)
             case FieldType.CHECKBOX:
@@ -118,6 +118,6 @@ def _items(connection: Connection, found: Field) -> dict[int, str]:
 def _unlimited_date(value: str, language: Language) -> str:
     """Read YYYYMMDD; anything else is printed as it is."""
     try:
-        return language.short_date(datetime.strptime(value, "%Y%m%d"))
+        return language.full_date(datetime.strptime(value, "%Y%m%d"))
     except ValueError:
         return value

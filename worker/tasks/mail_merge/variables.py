@@ -8,21 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 
 from worker.tasks.crm.addresses import Country, Layouts, format_label
 from worker.tasks.crm.languages import Language
-from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender
+from worker.tasks.crm.senders import SENDER_VARIABLES, USER_VARIABLES, Sender, birth_date
 from worker.tasks.mail_merge import MailMerge
-from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, needed_for
+from worker.tasks.mail_merge.by_email.placeholders import Placeholders
+from worker.tasks.mail_merge.derived import DERIVED, DIAL_PREFIX, SENDER_DERIVED, needed_for
 from worker.tasks.mail_merge.recipients import Recipient, is_lookup
 from worker.tasks.mail_merge.records import is_record_variable
 from worker.tasks.mail_merge.user_fields import UserFields, user_field
+from worker.tasks.mail_merge.variables_in_text import Rules
 
-_IN_TEXT = re.compile(r"\{([a-z][a-z0-9]{2,4}[?.]?)\}")
-#: `{fad1}` to `{fado}`, the lines of an address; `fad*` is Word's address block.
-_LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmno")}
+#: `{fad1}` to `{fadq}`, the lines of an address; `fad*` is Word's address block.
+_LINES = {f"fad{character}": position for position, character in enumerate("123456789abcdefghijklmnopq")}
 ADDRESS_BLOCK = "fad*"
 FILE_NAME = "file*"  #: of the letter's own file
 
@@ -77,18 +78,19 @@ def _salutation(merge: Merge, recipient: Recipient) -> str:
 
 
 def _birth_date(merge: Merge, recipient: Recipient) -> str:
-    row = recipient.row
-    parts = row["year_of_birth"], row["month_of_birth"], row["day_of_birth"]
-    if not all(parts):
-        return ""
-    try:
-        return merge.language.short_date(datetime(*parts))
-    except ValueError:
-        return ""
+    born = birth_date(recipient.row)
+    return merge.language.full_date(born) if born else ""
 
 
 def _country_abroad(merge: Merge, country: Country) -> str:
     return "" if merge.own_country.name and country == merge.own_country else country.name
+
+
+def _time_zone(moment: datetime) -> str:
+    """Write the difference to Greenwich, such as (GMT+1) or (GMT+5:30)."""
+    offset = moment.astimezone().utcoffset() or timedelta()
+    hours, minutes = divmod(abs(offset) // timedelta(minutes=1), 60)
+    return f"(GMT{'-' if offset < timedelta() else '+'}{hours}{f':{minutes:02}' if minutes else ''})"
 
 
 def _initial(recipient: Recipient) -> str:
@@ -148,6 +150,7 @@ _PERSON: dict[str, Getter] = {
     "atti": _column("title"),
     "asal": _column("salutation"),
     "atin": lambda _, r: _initial(r),
+    "ati": lambda _, r: f"{_initial(r)}." if _initial(r) else "",
     "ati.": lambda _, r: f"{_initial(r)}." if _initial(r) else "",
     "atid": lambda _, r: str(r.row["person_id"] or ""),
     "anum": _column("person_number"),
@@ -187,10 +190,12 @@ _DOCUMENT: dict[str, Getter] = {
     "lanc": lambda merge, _: merge.language.code,
     "lani": lambda merge, _: merge.language.code[:2],
     "btod": lambda merge, _: merge.now.astimezone(UTC).strftime("%Y%m%d"),
+    "btzt": lambda merge, _: _time_zone(merge.now),
     "btot": lambda merge, _: merge.now.strftime("%H%M%S"),
     "pltf": lambda _, __: "web",
     "vern": lambda _, __: f"Batch Task Server {version('batchtask')}",
     "ver#": lambda _, __: version("batchtask"),
+    "verf": lambda _, __: version("batchtask"),
     "iocn": lambda merge, _: merge.sender.values.get("onam", ""),
     "lanx": lambda merge, _: merge.language.crm_code,
     "ocnr": lambda merge, _: merge.own_country.name,
@@ -198,11 +203,19 @@ _DOCUMENT: dict[str, Getter] = {
 }
 
 #: Texts of the task's parameters that may hold variables themselves.
-_TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
+TEXTS = {"head": "heading", "oref": "our_ref", "yref": "your_ref", "desc": "description", FILE_NAME: "file_pattern"}
 _LETTER_NUMBER = "snum"
 #: Documented, but of an installation of the original, or not of letters: they print nothing.
-_BLANK = frozenset({"ser#", "ptha", "pthi", "pthp", "uctx", "feat", "clie", "aspr"})
+_BLANK = frozenset({
+    "ser#", "ptha", "pthi", "pthp", "uctx", "feat", "clie", "aspr", "csbu", "csbl", "csbn", "csiu", "cscu", "csre",
+    "csrm", "csti", "diid", "dday", "tiid", "ufun", "adm?", "ulic", "mgdn", "mgma", "usec",
+})  # fmt: skip
 _GETTERS = _COMPANY | _PERSON | _DOCUMENT
+
+
+def rules_of(parameters: MailMerge) -> Rules:
+    """Say what counts as a variable."""
+    return Rules(known=KnownNames(), case_sensitive=parameters.case_sensitive, unknown=parameters.unknown_variables)
 
 
 class Variables:
@@ -210,20 +223,23 @@ class Variables:
 
     def __init__(self, merge: Merge, names: Iterable[str] = ()) -> None:
         self._merge = merge
+        rules = rules_of(merge.parameters)
         self._texts = {
-            name: str(getattr(merge.parameters, field)) or merge.records.get(name, "")
-            for name, field in _TEXTS.items()
+            name: Placeholders(str(getattr(merge.parameters, field)) or merge.records.get(name, ""), rules)
+            for name, field in TEXTS.items()
         }
-        inner = {found for text in self._texts.values() for found in _IN_TEXT.findall(text) if is_variable(found)}
-        self._names = set(names) | inner - set(_TEXTS)
+        inner = set().union(*(text.names for text in self._texts.values()))
+        self._names = set(names) | inner - set(TEXTS)
         self.lookups = {name for name in self._names if is_lookup(name)} | needed_for(self._names)
 
     def of(self, recipient: Recipient, number: int) -> dict[str, str]:
         """Return the values of the variables in use, for the letter of this number (from 1)."""
-        values = {name: self._value(name, recipient, number) for name in self._names if name not in _TEXTS}
+        values = {name: self._value(name, recipient, number) for name in self._names if name not in TEXTS}
         values.update(self._addresses(recipient))
-        for name in self._names & set(_TEXTS):
-            values[name] = _IN_TEXT.sub(lambda found: values.get(found[1], found[0]), self._texts[name])
+        # One of these texts within another is printed as it stands.
+        known = values | {name: f"{{{name}}}" for name in TEXTS}
+        for name in self._names & set(TEXTS):
+            values[name] = self._texts[name].fill(known)
         return values
 
     def user_defined(self) -> dict[str, int | None]:
@@ -274,9 +290,10 @@ class Variables:
 _NAMES = (
     _GETTERS,
     _LINES,
-    _TEXTS,
+    TEXTS,
     DERIVED,
     SENDER_VARIABLES,
+    SENDER_DERIVED,
     USER_VARIABLES,
     {_LETTER_NUMBER, ADDRESS_BLOCK},
     _BLANK,

@@ -12,11 +12,9 @@ from dataclasses import dataclass, field
 
 from worker.tasks.mail_merge.conditions import Condition
 from worker.tasks.mail_merge.fields import Fields, find_fields
-from worker.tasks.mail_merge.pieces import Text, TextSlot
+from worker.tasks.mail_merge.pieces import CANDIDATE, Text, TextSlot
 from worker.tasks.mail_merge.wordml import Element, explode, new_run, new_text, own_descendants, remove, w
 
-#: Shorter things in braces, or those with a blank in them, are the author's own text.
-CANDIDATE = re.compile(r"\{([A-Za-z][A-Za-z0-9_]{2,30}[?#.]?)\}")
 _FILL_CHARACTER = re.compile(r"padd\d{0,3}")  # pads fields of fixed width; Word needs none
 _BREAKS = frozenset(w(name) for name in ("tab", "br", "cr", "ptab", "noBreakHyphen", "softHyphen", "fldChar"))
 

@@ -28,14 +28,27 @@ def w(name: str) -> str:
     return f"{{{W}}}{name}"
 
 
+class MalformedPart(Exception):
+    """A part is no well-formed XML, or declares a document type, which no part of a .docx may."""
+
+
 def parse(data: bytes) -> Element:
     """Parse a part. Entities and the network are off: a template is somebody else's file.
 
     Raises:
-        etree.XMLSyntaxError: It is no well-formed XML.
+        MalformedPart: It cannot be read.
     """
-    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
-    return etree.fromstring(data, parser)
+    # Comments and instructions would end a text in its middle; ours are put in later.
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True, remove_comments=True, remove_pis=True
+    )
+    try:
+        root = etree.fromstring(data, parser)
+    except etree.XMLSyntaxError as error:
+        raise MalformedPart(str(error)) from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise MalformedPart("a document type is declared")
+    return root
 
 
 def serialise(root: Element) -> bytes:
@@ -101,7 +114,21 @@ def section_child(section: Element, name: str) -> Element:
     if found is not None:
         return found
     child = etree.Element(w(name))
-    rank = _SECTION_ORDER.index(name)
-    before = [other for other in section if _SECTION_ORDER.index(etree.QName(other).localname) <= rank]
+    before = [other for other in section if _rank(other) <= _SECTION_ORDER.index(name)]
     section.insert(len(before), child)
     return child
+
+
+def _rank(property_: Element) -> int:
+    """Where a section's property stands; those of later releases of Word are at the end."""
+    name = etree.QName(property_)
+    known = name.namespace == W and name.localname in _SECTION_ORDER
+    return _SECTION_ORDER.index(name.localname) if known else len(_SECTION_ORDER)
+
+
+def number_in(element: Element, attribute: str = "val") -> int:
+    """Read a whole number; 0 where there is none, or something else."""
+    try:
+        return int(element.get(w(attribute), "0"))
+    except ValueError:
+        return 0

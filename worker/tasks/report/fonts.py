@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import uharfbuzz as hb
@@ -139,6 +139,13 @@ class Fonts:
 def _face_of(language: str) -> int:
     lowered = language.lower().replace("_", "-")
     return _CJK_FACES.get(lowered, _CJK_FACES.get(lowered.partition("-")[0], _SIMPLIFIED))
+
+
+def rare_faces() -> Iterator[hb.Face]:
+    """Iterate over the fonts of single scripts, Chinese last."""
+    for script in _SCRIPTS:
+        yield _open(_folder(_PACKAGE) / f"NotoSans{script}[wght].ttf", 0)
+    yield _open(_folder(_CJK_PACKAGE) / _CJK, _SIMPLIFIED)
 
 
 @functools.cache

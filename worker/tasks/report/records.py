@@ -7,21 +7,20 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, collate, func, select, text
+from sqlalchemy import Connection, Select, and_, func, select
 
 from batchtask.definitions import TaskFailure
 from worker.tasks.crm.catalogue import Catalogue
+from worker.tasks.crm.collations import TextOrder, text_order
 from worker.tasks.crm.criteria import Node, condition, criteria_of
 from worker.tasks.crm.fields import Condition, Expression, Field, Kind
 from worker.tasks.crm.languages import Language
 from worker.tasks.crm.operators import Asking
 from worker.tasks.crm.subject import Subject
-from worker.tasks.report.alphabet import sort_key
 from worker.tasks.report.values import UNITS
 
 _BATCH_ROWS = 1000
 _SPACES = " \t\r\n\N{NO-BREAK SPACE}\N{IDEOGRAPHIC SPACE}"
-_COLLATIONS = text("SELECT collname FROM pg_collation WHERE collname = ANY(:names)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +31,7 @@ class Records:
     catalogue: Catalogue
     subject: Subject
     where: Condition
-    collation: str  #: by which texts are sorted; "" = the database has none for the language
-    language: str  #: code of the reader's
+    order: TextOrder  #: of texts, for the reader
 
     def count(self) -> int:
         counted = select(func.count()).select_from(self.subject.table).where(self.where)
@@ -60,9 +58,7 @@ class Records:
 
     def sorted_by(self, field: Field, value: Expression, *, descending: bool = False) -> list[Expression]:
         """Make what to ORDER BY; texts in the order of the reader's language, equal ones side by side."""
-        keys: list[Expression] = [value]
-        if _is_text(field):
-            keys = [collate(value, self.collation)] if self.collation else [sort_key(value, self.language), value]
+        keys = self.order.keys(value) if _is_text(field) else [value]
         return [key.desc().nulls_last() if descending else key.asc().nulls_last() for key in keys]
 
     @staticmethod
@@ -99,8 +95,7 @@ def find_records(
         catalogue=catalogue,
         subject=subject,
         where=and_(*parts),
-        collation=_collation(connection, language),
-        language=language.code,
+        order=text_order(connection, language),
     )
 
 
@@ -112,10 +107,3 @@ def split_unit(name: str) -> tuple[str, str]:
     """Split `date:month` into field and unit; there is none in `SuperOffice:3`."""
     plain, _, unit = name.rpartition(":")
     return (plain, unit) if plain and unit in UNITS else (name, "")
-
-
-def _collation(connection: Connection, language: Language) -> str:
-    """Return the best order of texts that this database has for a language."""
-    wanted = [f"{language.code}-x-icu", f"{language.code.partition('-')[0]}-x-icu", "und-x-icu"]
-    there = set(connection.scalars(_COLLATIONS, {"names": wanted}))
-    return next((name for name in wanted if name in there), "")

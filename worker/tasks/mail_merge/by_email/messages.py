@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import mimetypes
+from collections.abc import Iterator
 from dataclasses import dataclass
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
-from email.utils import localtime
+from email.policy import SMTP
+from email.utils import formatdate
 from pathlib import Path
 
 from batchtask.definitions import TaskFailure
 from batchtask.identifiers import TaskId
 from worker.tasks.mail_merge.by_email.content import Filled
+from worker.tasks.mail_merge.by_email.headers import header_text, mailbox, write_headers
 from worker.tasks.mail_merge.by_email.mail_addresses import MailAddress
-from worker.tasks.mail_merge.by_email.placeholders import one_line
 
 #: Of all files together; as they travel they are a third larger, and many servers take 25 MB. A guess.
 MOST_ATTACHED_BYTES = 15 * 1024 * 1024
+
+#: Kinds of mails and their parts: what is in them would be read as a part of this mail.
+_NO_FILES = ("message/", "multipart/")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,19 +47,27 @@ class Letterhead:
 
     def write(self, filled: Filled, recipient: MailAddress, recipient_name: str, recipient_id: int) -> bytes:
         """Write the mail to one recipient, with a line end after its last line."""
+        headers = self._headers(filled.subject, recipient, recipient_name, recipient_id)
+        return write_headers(headers) + self._body(filled)
+
+    def _headers(
+        self, subject: str, recipient: MailAddress, name: str, recipient_id: int
+    ) -> Iterator[tuple[str, str]]:
         international = recipient.is_international or self.sender.is_international
-        policy = (SMTPUTF8 if international else SMTP).clone(cte_type="7bit")
-        message = EmailMessage(policy)
-        message["From"] = _mailbox(self.sender, self.sender_name)
-        message["To"] = _mailbox(recipient, recipient_name)
-        message["Subject"] = filled.subject
-        message["Date"] = localtime()
-        message["Message-ID"] = self.message_id(recipient_id)
-        message["Precedence"] = "bulk"  # keeps programs that answer by themselves from doing so
+        yield "From", mailbox(self.sender, self.sender_name, international=international)
+        yield "To", mailbox(recipient, name, international=international)
+        yield "Subject", header_text(subject, international=international)
+        yield "Date", formatdate(localtime=True)
+        yield "Message-ID", self.message_id(recipient_id)
+        yield "Precedence", "bulk"  # keeps programs that answer by themselves from doing so
         if self.reply_to is not None:
-            message["Reply-To"] = _mailbox(self.reply_to, "")
+            yield "Reply-To", str(self.reply_to)
         if self.can_unsubscribe:
-            message["List-Unsubscribe"] = f"<mailto:{self.reply_to or self.sender}?subject=unsubscribe>"
+            yield "List-Unsubscribe", f"<mailto:{self.reply_to or self.sender}?subject=unsubscribe>"
+
+    def _body(self, filled: Filled) -> bytes:
+        """Write text, HTML and attachments, with the headers that tell of them."""
+        message = EmailMessage(SMTP.clone(cte_type="7bit"))
         message.set_content(filled.text)
         if filled.html:
             message.add_alternative(filled.html, subtype="html")
@@ -64,10 +75,6 @@ class Letterhead:
             main, _, sub = attachment.kind.partition("/")
             message.add_attachment(attachment.data, maintype=main, subtype=sub, filename=attachment.name)
         return bytes(message).rstrip(b"\r\n") + b"\r\n"
-
-
-def _mailbox(address: MailAddress, name: str) -> Address:
-    return Address(display_name=one_line(name), username=address.local, domain=address.domain)
 
 
 def read_attachments(names: tuple[str, ...], archive: Path) -> tuple[Attachment, ...]:
@@ -91,7 +98,10 @@ def read_attachments(names: tuple[str, ...], archive: Path) -> tuple[Attachment,
 
 
 def _read(name: str, archive: Path) -> Attachment:
-    path = (archive / name.replace("\\", "/")).resolve()
+    try:
+        path = (archive / name.replace("\\", "/")).resolve()
+    except ValueError:  # a zero, or half a character
+        raise TaskFailure(f"No file can be called {name!a}: correct the attachment's name.") from None
     if not path.is_relative_to(archive.resolve()):
         raise TaskFailure(f"The attachment {name} lies outside of the document archive: copy it there.")
     kind, encoding = mimetypes.guess_type(path.name)
@@ -99,4 +109,6 @@ def _read(name: str, archive: Path) -> Attachment:
         data = path.read_bytes()
     except OSError as error:
         raise TaskFailure(f"The attachment {path} cannot be read: {error.strerror or error}.") from error
-    return Attachment(name=path.name, kind=kind if kind and not encoding else "application/octet-stream", data=data)
+    if kind is None or encoding or kind.startswith(_NO_FILES):
+        kind = "application/octet-stream"
+    return Attachment(name=path.name, kind=kind, data=data)

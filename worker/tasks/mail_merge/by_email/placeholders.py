@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from worker.tasks.mail_merge.pieces import change_case
-from worker.tasks.mail_merge.variables_in_text import CANDIDATE, Rules, read_variable
+from worker.tasks.mail_merge.pieces import CANDIDATE, change_case
+from worker.tasks.mail_merge.variables_in_text import Rules, read_variable
 
 _LINKS = re.compile(r"""\b(?:href|src|action|background)\s*=\s*("[^"]*"|'[^']*')""", re.IGNORECASE)
 _NO_TEXT = re.compile(r"<(style|script)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)

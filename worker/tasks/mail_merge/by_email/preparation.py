@@ -23,8 +23,8 @@ from worker.tasks.mail_merge.by_email.messages import Letterhead, read_attachmen
 from worker.tasks.mail_merge.by_email.pace import Pace
 from worker.tasks.mail_merge.by_email.sending import Sending
 from worker.tasks.mail_merge.by_email.server import MailServer
-from worker.tasks.mail_merge.preparation import check, choice_of, rules_of, selection_of, shared_by_all
-from worker.tasks.mail_merge.variables import Merge, Variables
+from worker.tasks.mail_merge.preparation import check, choice_of, selection_of, shared_by_all
+from worker.tasks.mail_merge.variables import Merge, Variables, rules_of
 
 _SORTINGS = {"company": 2, "person": 4, "postcode": 1, "selection": 0}  # RecipientSorting of the CRM
 
@@ -44,8 +44,8 @@ class Preparation:
         self._countries = load_countries(connection)
         self._reader = load_reader(connection, context.owner)
         self._selection = selection_of(connection, parameters, self._reader)
-        choice = replace(choice_of(connection, parameters, self._selection, self._reader), electronic=True)
-        self._audience = Audience(connection, choice, self._countries)
+        choice = choice_of(connection, parameters, self._selection, reader=self._reader, language=self._language)
+        self._audience = Audience(connection, replace(choice, electronic=True), self._countries)
         self.account = load_account(connection, context, parameters)
         self._reply_to = read_address(parameters.reply_to) if parameters.reply_to else None
         self._attachments = read_attachments(parameters.attachments, context.archive_dir)

@@ -26,6 +26,9 @@ _TLS_PORT = 465
 _CLOSING = 421
 #: For an answer. The standard asks for minutes, but a user waits, and whoever is slow is asked again.
 ANSWER_SECONDS = 60.0
+#: For the answer to a mail's end, before which a server may look for viruses: hanging up leaves the mail in doubt for
+#: ever. https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.6
+END_SECONDS = 600.0
 _LINE_STARTS_WITH_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
@@ -116,9 +119,12 @@ class MailServer:
         """
         assert self._smtp is not None
         try:
+            assert self._smtp.sock is not None
+            self._smtp.sock.settimeout(END_SECONDS)
             self._smtp.send(b".\r\n")
             self._offering = False
             code, text = self._smtp.getreply()
+            self._smtp.sock.settimeout(ANSWER_SECONDS)
         except OSError as error:
             self.hang_up()
             raise AnswerLost(str(error)) from error

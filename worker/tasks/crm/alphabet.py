@@ -1,16 +1,13 @@
 """The order of texts where a database has no ICU: capitals and marks do not matter, and Nordic letters come after z.
 
-An approximation, which puts names where readers look for them; see `records` for what databases do by themselves.
+An approximation, which puts names where readers look for them; `collations` knows when it is needed.
 """
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-
-from sqlalchemy import func
-
-from worker.tasks.crm.fields import Expression
+from functools import cache
 
 _WITHOUT_PARTS = {"æ": "a", "ø": "o", "œ": "o", "đ": "d", "ð": "d", "ł": "l", "ß": "s", "þ": "t", "ı": "i", "ς": "σ"}
 #: Latin and Greek; marks of other alphabets make other letters.
@@ -20,20 +17,16 @@ _BEHIND_Z = {"nb": ("æä", "øö", "å"), "da": ("æä", "øö", "å"), "sv": (
 _CHARACTERS_BEHIND_Z = "{|}"
 
 
-def sort_key(value: Expression, language_code: str) -> Expression:
-    """Make what to sort a text by; equal for texts that differ in capitals and marks only."""
-    letters = letters_of(language_code)
-    return func.translate(func.lower(value), "".join(letters), "".join(letters.values()))
-
-
-def letters_of(language_code: str) -> dict[str, str]:
-    """Return by what each small letter is sorted that is not sorted by itself."""
+@cache
+def translation(language_code: str) -> tuple[str, str]:
+    """Return small letters that are not sorted by themselves, and character by character what they are sorted by."""
     behind = _BEHIND_Z.get(language_code.lower().partition("-")[0], ())
-    return {
+    letters = {
         **_WITHOUT_PARTS,
         **dict(_without_marks()),
         **{letter: key for letters, key in zip(behind, _CHARACTERS_BEHIND_Z, strict=False) for letter in letters},
     }
+    return "".join(letters), "".join(letters.values())
 
 
 def _without_marks() -> Iterator[tuple[str, str]]:
