@@ -84,6 +84,25 @@ def test_what_no_longer_fits_goes_and_what_was_marked_is_settled(crm: Crm, conte
     assert crm.read("SELECT count(*) FROM crm7.statusvalue") == [(3,)]
 
 
+def test_values_that_are_there_twice_become_one(crm: Crm, context: Meanwhile) -> None:
+    valid, marked, gone = crm.companies(*[CUSTOMER] * 3)
+    monitor = crm.monitor("Customers", CUSTOMERS)
+    regenerate(context)
+    for company, on in ((valid, 1), (valid, 0), (marked, 0), (gone, 1)):
+        crm.add(
+            crm7.statusvalue,
+            {"statusdef_id": monitor, "contact_id": company, "issignalled": on, "needsupdate": 1 - on},
+        )
+    crm.write("UPDATE crm7.statusvalue SET issignalled = 0, needsupdate = 1 WHERE contact_id = :id", id=marked)
+    crm.write("UPDATE crm7.contact SET category_idx = :other WHERE contact_id = :id", other=PROSPECT, id=gone)
+
+    response = regenerate(context.again())
+
+    assert response == "1 status monitor regenerated: 1 added, 5 removed, 1 unchanged."
+    assert crm.signalled(monitor) == [valid, marked]
+    assert (crm.book(monitor).nummatches, crm.book(monitor).numneedupdate) == (2, 0)
+
+
 def test_new_rows_get_ids_that_nobody_else_gets(crm: Crm, context: Meanwhile) -> None:
     crm.companies(*[CUSTOMER] * 20)
     monitors = [crm.monitor(f"Customers {n}", CUSTOMERS) for n in range(3)]

@@ -55,6 +55,11 @@ def stage(session: Session, name: str, rows: Select[Any] | str, values: dict[str
     return int(created.rowcount)  # type: ignore[attr-defined]
 
 
+def add_rows(session: Session, insert: str, values: dict[str, Any] | None = None) -> int:
+    """Insert rows and return how many."""
+    return int(session.execute(text(insert), values or {}).rowcount)  # type: ignore[attr-defined]
+
+
 def first_new_id(context: TaskContext, table: Table, count: int) -> int:
     """Take a block of ids and commit at once: until then every other writer of the table would wait for its own."""
     with context.connect() as connection, connection.begin():
