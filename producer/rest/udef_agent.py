@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from litestar import Controller, post
@@ -12,12 +13,13 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy import Engine
 
 from batchtask.database import database_errors
+from batchtask.errors import PublishError, StoreUnavailable, SubmitError
 from batchtask.http.callers import Caller
 from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problems import BadRequest, Conflict
 from batchtask.identifiers import TaskId
 from batchtask.udef.owners import OWNERS, Owner
-from batchtask.udef.publishing import PublishingActive, start_publishing, submitting
+from batchtask.udef.publishing import PublishingActive, not_submitted, start_publishing, submitting
 from producer.rest.creating import Creation, provide_creation
 
 
@@ -63,7 +65,11 @@ class UserDefinedFieldAgent(Controller):
                 f"there is no start flag for the user-defined fields of {owner.label}, or another task has it: "
                 "call SetPublishStartSystemEvent first"
             )
-        return (await creation.submit("publish-udef", {"owner": owner.name})).number
+        try:
+            return (await creation.submit("publish-udef", {"owner": owner.name})).number
+        except (PublishError, SubmitError):
+            await asyncio.to_thread(_give_flag_back, engine, creation.task_id)
+            raise
 
 
 def read_owner(name: str) -> Owner:
@@ -77,6 +83,12 @@ def read_owner(name: str) -> Owner:
             return owner
     names = ", ".join(owner.name.capitalize() for owner in OWNERS.values())
     raise BadRequest(f"OwnerType: {name[:100]!r} has no user-defined fields; there are {names}")
+
+
+def _give_flag_back(engine: Engine, task_id: TaskId) -> None:
+    # Without the database the flag runs out by itself.
+    with suppress(StoreUnavailable), database_errors(), engine.begin() as connection:
+        not_submitted(connection, task_id)
 
 
 def _give_flag(engine: Engine, owner: Owner, task_id: TaskId) -> bool:
