@@ -89,6 +89,18 @@ def test_a_new_value_whose_company_has_changed_meanwhile_is_marked(crm: Crm, con
     assert (crm.book(monitor).nummatches, crm.book(monitor).numneedupdate) == (1, 1)
 
 
+def test_a_monitor_that_is_not_marked_on_changes_is_not_marked_by_the_task_either(
+    crm: Crm, context: Meanwhile
+) -> None:
+    companies = crm.companies(*[CUSTOMER] * 2)
+    monitor = crm.monitor("Customers", CUSTOMERS)
+    crm.write("UPDATE crm7.statusdef SET dirtyonchange = 0")
+    context.acts = {STAGED: lambda: crm.edit(companies[0], category_idx=PROSPECT)}
+    regenerate(context)
+    assert crm.signalled(monitor) == companies
+    assert crm.dirty(monitor) == []
+
+
 def test_a_company_that_is_deleted_meanwhile_is_not_signalled(crm: Crm, context: Meanwhile) -> None:
     stays, goes = crm.companies(*[CUSTOMER] * 2)
     monitor = crm.monitor("Customers", CUSTOMERS)

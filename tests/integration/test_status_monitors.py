@@ -317,6 +317,18 @@ def test_a_stop_leaves_finished_monitors_new_and_the_others_old(crm: Crm, contex
     assert (len(crm.signalled(first)), len(crm.signalled(second))) == (1, 0)
 
 
+def test_a_monitor_that_was_broken_off_comes_last(crm: Crm, context: Meanwhile) -> None:
+    """It may be the one that no attempt survives."""
+    slow = crm.monitor("Slow", CUSTOMERS)
+    crm.monitor("First", CUSTOMERS)
+    crm.monitor("Second", CUSTOMERS)
+    regenerate(context)
+    crm.write("UPDATE crm7.statusdef SET lastgenerated = NULL WHERE statusdef_id = :slow", slow=slow)
+    again = context.again()
+    regenerate(again)
+    assert [text for _, text in again.reports] == ["First (1 of 3)", "Second (2 of 3)", "Slow (3 of 3)", "Done"]
+
+
 def test_progress_names_the_monitor(crm: Crm, context: Meanwhile) -> None:
     crm.monitor("Forsømt kunde", CUSTOMERS)
     crm.monitor("Πελάτης", CUSTOMERS)

@@ -32,6 +32,7 @@ class Exchange:
         self._session = session
         self._context = context
         self._kind = kind
+        self._marks_on_change = monitor.marks_on_change
         self._values = {"statusdef_id": monitor.statusdef_id, "associate_id": context.owner}
 
     def run(self, matches: Select[Any]) -> Change:
@@ -55,7 +56,7 @@ class Exchange:
         self._insert(added)
         # From here to the commit whoever saves one of the records that change waits for us: nothing else follows.
         refreshed, removed = self._change() if changed else (0, 0)
-        if added:
+        if added and self._marks_on_change:
             self._mark_dirty(snapshot)
         unchanged = matched - added - self._count("saint_changed WHERE fits")
         return Change(added=added + refreshed, removed=removed, unchanged=unchanged)
