@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import inspect
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -243,7 +244,21 @@ class TaskDefinition:
         try:
             return msgspec.convert(dict(parameters), self.parameters_type, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidParameters(self.name, str(error).replace("`$.", "`")) from error
+            problem = str(error).replace("`$.", "`") + _choices(self.parameters_type, str(error))
+            raise InvalidParameters(self.name, problem) from error
+
+
+def _choices(parameters_type: type, problem: str) -> str:
+    """Say what a parameter can be, where a problem is that it is none of these."""
+    field = re.fullmatch(r"Invalid enum value .* - at `\$\.(\w+)`", problem)
+    if field is None:
+        return ""
+    [schema], parts = msgspec.json.schema_components(
+        [parameters_type], schema_hook=lambda _: {}, ref_template="{name}"
+    )
+    named = parts[schema["$ref"]]["properties"][field[1]]
+    values = {**named, **parts.get(named.get("$ref", ""), {})}.get("enum", [])
+    return f", which can be {', '.join(map(str, values))}" if values else ""
 
 
 def task(
