@@ -80,7 +80,9 @@ def _named(error: BaseException, policy: RetryPolicy) -> bool:
 
 
 def _internal(error: BaseException) -> str:
-    what = f"{type(error).__name__}: {_words(error)}".strip(": ")
+    # One line: errors of databases go on with the statement and the values of its rows, which are for operators.
+    first_line = _words(error).strip().partition("\n")[0].rstrip()
+    what = f"{type(error).__name__}: {first_line}".strip(": ")
     return clean(f"The task stopped because of an error in its program ({what}). Tell your administrator.")
 
 

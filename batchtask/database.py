@@ -58,6 +58,9 @@ def make_engine(
     try:
         engine = create_engine(
             url.replace("postgresql://", "postgresql+psycopg://", 1),
+            # What a database has as its default may be another: whoever waits for a lock must see what was committed
+            # meanwhile.
+            isolation_level="READ COMMITTED",
             **({"pool_size": pool_size, "pool_pre_ping": pre_ping} if pool_size else {"poolclass": NullPool}),
             connect_args={"connect_timeout": 5, "application_name": "batchtask", **_ALIVE},
         )

@@ -22,6 +22,7 @@ import msgspec
 from batchtask.errors import InvalidParameters, UnknownTask
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Outcome
+from batchtask.parameter_faults import told
 from batchtask.retrying import DEFAULT_RETRY, UNLIMITED, RetryPolicy
 
 if TYPE_CHECKING:
@@ -244,14 +245,7 @@ class TaskDefinition:
         try:
             return msgspec.convert(dict(parameters), self.parameters_type, strict=False)
         except msgspec.ValidationError as error:
-            raise InvalidParameters(self.name, self._problem(str(error).replace("`$.", "`"))) from error
-
-    def _problem(self, said: str) -> str:
-        """Add to what msgspec says of an unknown parameter which there are."""
-        if not said.startswith("Object contains unknown field") or " - at " in said:
-            return said
-        names = ", ".join(f"`{field.encode_name}`" for field in msgspec.structs.fields(self.parameters_type))
-        return f"{said}; {f'there are {names}' if names else 'it takes none'}"
+            raise InvalidParameters(self.name, told(error, self.parameters_type)) from error
 
 
 def task(

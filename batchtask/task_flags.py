@@ -69,6 +69,11 @@ VALUES (:systemevent_id, {_SCOPE}, 0, :key, :message, localtimestamp + :lasts,
 ON CONFLICT (eventkey, scope, owner) DO NOTHING
 """)  # noqa: S608 - constants of ours
 
+_GIVE_BACK = text("""
+UPDATE batchtask.task_flag flag SET task_id = NULL, set_at = clock_timestamp()
+WHERE task_id = :task_id AND NOT EXISTS (SELECT FROM batchtask.event happened WHERE happened.task_id = flag.task_id)
+""")
+
 _TAKE = text("""
 INSERT INTO batchtask.task_flag (systemevent_id, task_id) VALUES (:systemevent_id, :task_id)
 ON CONFLICT (systemevent_id) DO UPDATE SET task_id = EXCLUDED.task_id
@@ -117,6 +122,14 @@ def take_flag(connection: Connection, key: str, task_id: TaskId) -> bool:
         return False
     connection.execute(_TAKE, {"systemevent_id": flag["systemevent_id"], "task_id": task_id})
     return True
+
+
+def give_back_flag(connection: Connection, task_id: TaskId) -> None:
+    """Let others take the flag of a task whose submission failed: nobody has heard of it.
+
+    If it was submitted after all, it takes the flag when it begins, or is refused as others have it.
+    """
+    connection.execute(_GIVE_BACK, {"task_id": task_id})
 
 
 def drop_flag(connection: Connection, key: str) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, text, update
 
@@ -157,14 +158,20 @@ class Udefs:
         connection.execute(insert(records).values(**{**needed, **own}))
 
 
-def waiting(engine: Engine) -> bool:
-    """Whether a session of this database waits for a lock, and not just for a moment."""
-    query = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE wait_event_type = 'Lock' AND datname = current_database() AND now() - query_start > interval '0.3 s'
-    """
+def waiting(engine: Engine, *, seconds: float = 0.3) -> set[int]:
+    """Return the sessions of this database that have been waiting for a lock, and not just for a moment."""
+    query = text("""
+        SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+            AND now() - query_start > :seconds * interval '1 s'
+    """)
     with engine.connect() as connection:
-        return bool(connection.execute(text(query)).scalar_one())
+        return set(connection.execute(query, {"seconds": seconds}).scalars())
+
+
+def with_defaults(database_url: str, **settings: str) -> str:
+    """Return the URL of a database whose administrators have set something up otherwise."""
+    options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+    return f"{database_url}?options={quote(options)}"
 
 
 @contextmanager

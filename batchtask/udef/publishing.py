@@ -11,7 +11,7 @@ from datetime import timedelta
 from sqlalchemy import Connection
 
 from batchtask.identifiers import TaskId
-from batchtask.task_flags import set_flag, standing_flags, take_flag
+from batchtask.task_flags import give_back_flag, set_flag, standing_flags, take_flag
 from batchtask.udef.owners import EVENT_PREFIX, Owner
 from batchtask.udef.versions import lock_fields
 
@@ -54,6 +54,11 @@ def submitting(connection: Connection, owner: Owner, task_id: TaskId) -> bool:
         False if there is no start flag, or another task has it: `Publish` fails.
     """
     return take_flag(connection, owner.event_key, task_id)
+
+
+def not_submitted(connection: Connection, task_id: TaskId) -> None:
+    """Let another task have the flag, because submitting this one failed: whoever publishes can try again at once."""
+    give_back_flag(connection, task_id)
 
 
 def is_publishing(connection: Connection, owner: Owner) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import msgspec
 from litestar import Controller, post
@@ -12,13 +13,21 @@ from litestar.status_codes import HTTP_200_OK, HTTP_204_NO_CONTENT
 from sqlalchemy import Engine
 
 from batchtask.database import database_errors
+from batchtask.errors import PublishError, StoreUnavailable, SubmitError
 from batchtask.http.callers import Caller
 from batchtask.http.letter_case import AnyLetterCaseRequest
 from batchtask.http.negotiation import require_json_sent
 from batchtask.http.problems import BadRequest, Conflict
 from batchtask.identifiers import TaskId
 from batchtask.udef.owners import OWNERS, Owner
-from batchtask.udef.publishing import PublishingActive, start_publishing, submitting
+from batchtask.udef.publishing import (
+    PublishingActive,
+    is_any_publishing,
+    is_publishing,
+    not_submitted,
+    start_publishing,
+    submitting,
+)
 from producer.rest.creating import Creation, provide_creation
 
 
@@ -26,8 +35,12 @@ class OwnerTypeArguments(msgspec.Struct, frozen=True, rename="pascal"):
     owner_type: str  #: Contact, Person, Project, Sale, Appointment or Document
 
 
+class TypeArguments(msgspec.Struct, frozen=True, rename="pascal"):
+    type: str  #: as `OwnerTypeArguments.owner_type`
+
+
 class UserDefinedFieldAgent(Controller):
-    """Publishing; for administrators."""
+    """Publishing, for administrators; and whether it is going on, for everybody who reads or writes fields."""
 
     path = "/api/v1/Agents/UserDefinedFieldInfo"
     tags = ("Agents",)
@@ -65,10 +78,27 @@ class UserDefinedFieldAgent(Controller):
                 f"there is no start flag for the user-defined fields of {owner.label}, or another task has it: "
                 "call SetPublishStartSystemEvent first"
             )
-        return (await creation.submit("publish-udef", {"owner": owner.name})).number
+        try:
+            return (await creation.submit("publish-udef", {"owner": owner.name})).number
+        except (PublishError, SubmitError):
+            await asyncio.to_thread(_give_flag_back, engine, creation.task_id)
+            raise
+
+    @post("/IsPublishEventActive", status_code=HTTP_200_OK, sync_to_thread=True)
+    def is_publish_event_active(self, engine: NamedDependency[Engine], data: JSONBody[TypeArguments]) -> bool:
+        """Tell whether the fields of a type are being published, or are about to be."""
+        owner = read_owner(data.type, argument="Type")
+        with database_errors(), engine.connect() as connection:
+            return is_publishing(connection, owner)
+
+    @post("/IsAnyPublishEventActive", status_code=HTTP_200_OK, sync_to_thread=True)
+    def is_any_publish_event_active(self, engine: NamedDependency[Engine]) -> bool:
+        """Tell whether fields of any type are being published, or are about to be."""
+        with database_errors(), engine.connect() as connection:
+            return is_any_publishing(connection)
 
 
-def read_owner(name: str) -> Owner:
+def read_owner(name: str, *, argument: str = "OwnerType") -> Owner:
     """Read an owner type, in any letter case.
 
     Raises:
@@ -78,7 +108,13 @@ def read_owner(name: str) -> Owner:
         if owner.name == name.strip().lower():
             return owner
     names = ", ".join(owner.name.capitalize() for owner in OWNERS.values())
-    raise BadRequest(f"OwnerType: {name[:100]!r} has no user-defined fields; there are {names}")
+    raise BadRequest(f"{argument}: {name[:100]!r} has no user-defined fields; there are {names}")
+
+
+def _give_flag_back(engine: Engine, task_id: TaskId) -> None:
+    # Without the database the flag runs out by itself.
+    with suppress(StoreUnavailable), database_errors(), engine.begin() as connection:
+        not_submitted(connection, task_id)
 
 
 def _give_flag(engine: Engine, owner: Owner, task_id: TaskId) -> bool:

@@ -200,15 +200,27 @@ def test_counters_are_regenerated_before_the_answer_or_afterwards(api: Api) -> N
     assert poll(api, later["Id"])["State"] == "Succeeded"
 
 
+def publishing(api: Api) -> tuple[bool, bool, bool]:
+    """Whether fields of companies are being published, those of persons, and any."""
+    fields = "/api/v1/Agents/UserDefinedFieldInfo"
+    contact, person = (
+        answered(api.post(f"{fields}/IsPublishEventActive", json={"Type": kind})) for kind in ("Contact", "Person")
+    )
+    return contact, person, answered(api.post(f"{fields}/IsAnyPublishEventActive"))
+
+
 def test_fields_are_published_in_two_steps(api: Api) -> None:
     fields = "/api/v1/Agents/UserDefinedFieldInfo"
     early = api.post(f"{fields}/Publish", json={"OwnerType": "Contact"})
     assert (early.status_code, "call SetPublishStartSystemEvent first" in early.json()["detail"]) == (409, True)
+    assert publishing(api) == (False, False, False)
     for _ in range(2):
         assert api.post(f"{fields}/SetPublishStartSystemEvent", json={"OwnerType": "Contact"}).status_code == 204
+    assert publishing(api) == (True, False, True)
     number = answered(api.post(f"{fields}/Publish", json={"OwnerType": "contact"}))
     info = poll(api, number)
     assert (info["State"], info["ParameterObject"]) == ("Succeeded", {"owner": "contact"}), info
+    assert publishing(api) == (False, False, False)
     # The flag went with the task, so the next one begins with setting it.
     assert api.post(f"{fields}/Publish", json={"OwnerType": "Contact"}).status_code == 409
 

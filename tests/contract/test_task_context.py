@@ -217,6 +217,7 @@ def test_what_is_returned_or_failed_as_expected_is_the_outcome(bench: Bench, sce
     [
         ("raises_retried", "OSError: away", True),
         ("raises_other", "KeyError: 'no such thing'", False),
+        ("raises_wordy", "ValueError: no room", False),
         (
             "answers_number",
             "TypeError: task 'in-context' returned a int; return an outcome, a text, or nothing",
@@ -232,6 +233,7 @@ def test_any_other_error_is_told_to_the_operator(bench: Bench, scenario: str, wh
         f"The task stopped because of an error in its program ({what}). Tell your administrator."
     )
     assert "Traceback" in outcome.detail
+    assert ("'Kari'" in outcome.detail) is (scenario == "raises_wordy")
     assert outcome.retry is retry
 
 

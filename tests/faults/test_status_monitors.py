@@ -8,6 +8,7 @@ from sqlalchemy import text
 from projections.rows import State
 from tests.status_monitor_support import COMPANY, CUSTOMER, CUSTOMERS, Crm
 from tests.system import System
+from tests.udef_support import holding, waiting
 from worker.tasks.status_monitors.exclusion import Work
 
 MONITORS = 12
@@ -54,6 +55,22 @@ def test_a_worker_that_is_killed_between_and_within_monitors_ends_with_the_same_
     every_company = list(range(1, COMPANIES + 1))
     assert all(crm.signalled(monitor) == every_company for monitor in monitors)
     system.wait(lambda: crm.read("SELECT count(*) FROM crm7.systemevent") == [(0,)])
+
+
+def test_the_query_of_a_process_that_was_killed_does_not_keep_the_next_attempt_waiting(
+    system: System, crm: Crm
+) -> None:
+    crm.monitor("Customers", CUSTOMERS)
+    worker = system.worker(max_tasks=1)
+    system.projections()
+    worker.wait_ready()
+    with holding(system.engine, "LOCK TABLE crm7.contact IN ACCESS EXCLUSIVE MODE"):  # the query takes for ever
+        task_id = system.producer.submit("status-monitors", {})
+        system.wait(lambda: waiting(system.engine))
+        first = waiting(system.engine)
+        worker.kill_children()
+        system.wait(lambda: waiting(system.engine) and not waiting(system.engine) & first, seconds=30)
+    assert system.wait_finished(task_id, seconds=60)["state"] == State.Succeeded
 
 
 def test_the_rebuild_event_goes_with_a_task_that_ends_without_its_worker(system: System, crm: Crm) -> None:

@@ -121,6 +121,8 @@ TABLE = [
     Operation("POST", f"{V1}/Agents/UserDefinedFieldInfo/SetPublishStartSystemEvent", For.ADMINISTRATORS,
               sent(OwnerType="Sale")),
     Operation("POST", f"{V1}/Agents/UserDefinedFieldInfo/Publish", For.ADMINISTRATORS, sent(OwnerType="Sale")),
+    Operation("POST", f"{V1}/Agents/UserDefinedFieldInfo/IsPublishEventActive", For.USERS, sent(Type="Sale")),
+    Operation("POST", f"{V1}/Agents/UserDefinedFieldInfo/IsAnyPublishEventActive", For.USERS),
 ]  # fmt: skip
 
 #: Tried elsewhere: a stream does not end (test_live.py), a file has to be there (test_web_history.py), and a session

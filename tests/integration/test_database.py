@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from batchtask.database import database_errors, make_engine
 from batchtask.errors import SchemaMissing, StoreUnavailable
+from tests.udef_support import with_defaults
 
 
 def run(engine: Engine, *statements: str) -> None:
@@ -47,6 +48,19 @@ def test_what_every_write_meets_is_waited_out(engine: Engine, statements: tuple[
 def test_content_that_does_not_fit_is_not_waited_out(engine: Engine, statement: str) -> None:
     with pytest.raises(DBAPIError):
         run(engine, statement)
+
+
+def test_transactions_see_what_was_committed_meanwhile_whatever_the_database_has_as_its_default(
+    database_url: str,
+) -> None:
+    engine = make_engine(with_defaults(database_url, default_transaction_isolation="serializable"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SELECT 1"))
+    with engine.connect() as connection:
+        assert connection.execute(text("SHOW transaction_isolation")).scalar_one() == "read committed"
+    engine.dispose()
 
 
 def test_a_missing_table_asks_for_a_migration(engine: Engine) -> None:

@@ -16,7 +16,7 @@ from batchtask.testing import FakeContext, run_task
 from batchtask.udef import OwnerName
 from batchtask.udef.fields import FieldType
 from tests.polling import eventually
-from tests.udef_support import LIVE, Udefs, holding, publishing, waiting
+from tests.udef_support import LIVE, Udefs, holding, publishing, waiting, with_defaults
 from worker.tasks.publish_udef import publish_udef, run
 
 
@@ -62,11 +62,15 @@ def test_a_record_that_is_being_saved_meanwhile_is_moved_as_it_was_saved(
     assert udefs.seen()[6]["Points"] == 4711
 
 
-def test_a_record_that_is_added_meanwhile_is_moved_too(engine: Engine, start: Callable[..., Future[str]]) -> None:
+@pytest.mark.parametrize("isolation", ["read\\ committed", "serializable"])
+def test_a_record_that_is_added_meanwhile_is_moved_too_whatever_the_database_has_as_its_default(
+    engine: Engine, start: Callable[..., Future[str]], database_url: str, tmp_path: Path, isolation: str
+) -> None:
+    database_url = with_defaults(database_url, default_transaction_isolation=isolation)
     udefs = drafted(engine)
     new = "INSERT INTO crm7.udcontactsmall (udcontactsmall_id, long01, long05) VALUES (900, 1, 2)"
     with holding(engine, new):
-        done = start()
+        done = start(context=publishing(database_url, tmp_path))
         eventually(lambda: waiting(engine))
     done.result()
     assert udefs.columns()["Points"] == "long05"
@@ -89,6 +93,17 @@ def test_whoever_locks_a_record_for_ever_makes_publishing_give_up_in_one_sentenc
     ):
         start().result()
     assert udefs.dump() == before
+
+
+def test_a_limit_that_the_database_sets_to_statements_does_not_end_the_task(
+    engine: Engine, start: Callable[..., Future[str]], database_url: str, tmp_path: Path
+) -> None:
+    drafted(engine)
+    limits = with_defaults(database_url, statement_timeout="1500", lock_timeout="1500")
+    with holding(engine, "SELECT pg_advisory_xact_lock(7243, 7)"):
+        done = start(context=publishing(limits, tmp_path))
+        eventually(lambda: waiting(engine, seconds=2))
+    assert done.result().startswith("5 fields published")
 
 
 def test_a_stop_is_heard_while_waiting_for_somebody_who_saves(

@@ -29,7 +29,7 @@ from tests.status_monitor_support import (
     edit_company,
     regenerate,
 )
-from tests.udef_support import Udefs, publishing
+from tests.udef_support import Udefs, holding, publishing, waiting, with_defaults
 from worker.tasks.publish_udef import publish_udef
 from worker.tasks.status_monitors.exclusion import Work
 
@@ -87,6 +87,18 @@ def test_a_new_value_whose_company_has_changed_meanwhile_is_marked(crm: Crm, con
     assert crm.signalled(monitor) == [quiet]
     assert crm.dirty(monitor) == [edited]
     assert (crm.book(monitor).nummatches, crm.book(monitor).numneedupdate) == (1, 1)
+
+
+def test_a_monitor_that_is_not_marked_on_changes_is_not_marked_by_the_task_either(
+    crm: Crm, context: Meanwhile
+) -> None:
+    companies = crm.companies(*[CUSTOMER] * 2)
+    monitor = crm.monitor("Customers", CUSTOMERS)
+    crm.write("UPDATE crm7.statusdef SET dirtyonchange = 0")
+    context.acts = {STAGED: lambda: crm.edit(companies[0], category_idx=PROSPECT)}
+    regenerate(context)
+    assert crm.signalled(monitor) == companies
+    assert crm.dirty(monitor) == []
 
 
 def test_a_company_that_is_deleted_meanwhile_is_not_signalled(crm: Crm, context: Meanwhile) -> None:
@@ -169,6 +181,19 @@ def test_a_user_who_saves_while_values_are_exchanged_does_not_wait(crm: Crm, con
     second.acts = {STAGED: save}
     regenerate(second)
     assert saved == companies[:1]
+
+
+def test_a_limit_that_the_database_sets_to_statements_does_not_end_the_task(
+    crm: Crm, database_url: str, tmp_path: Path
+) -> None:
+    companies = crm.companies(*[CUSTOMER] * 2)
+    monitor = crm.monitor("Customers", CUSTOMERS)
+    context = Meanwhile(with_defaults(database_url, statement_timeout="1500"), tmp_path)
+    with ThreadPoolExecutor() as pool, holding(crm.engine, "LOCK TABLE crm7.contact IN ACCESS EXCLUSIVE MODE"):
+        done = pool.submit(regenerate, context)
+        eventually(lambda: waiting(crm.engine, seconds=2) or done.done())
+    assert done.result() == "1 status monitor regenerated: 2 added, 0 removed, 0 unchanged."
+    assert crm.signalled(monitor) == companies
 
 
 def test_criteria_that_are_edited_meanwhile_leave_the_monitor_stale(crm: Crm, context: Meanwhile) -> None:

@@ -15,6 +15,7 @@ from tests.status_monitor_support import (
     CUSTOMER,
     PERSON,
     PROJECT,
+    STAGED,
     Crm,
     Meanwhile,
     days_ago,
@@ -240,3 +241,39 @@ def test_counters_are_asked_by_monitors(crm: Crm, context: Meanwhile, asks: list
     regenerate(context, what="all")
 
     assert {names[company] for company in crm.signalled(monitor)} == found
+
+
+def test_a_counter_that_the_crm_inserts_while_it_is_missing_is_not_inserted_twice(
+    crm: Crm, context: Meanwhile
+) -> None:
+    company = crm.companies(CUSTOMER)[0]
+    crm.add(crm7.appointment, {**ONE_APPOINTMENT, "contact_id": company, "activedate": days_ago(1)})
+    its_own = {"contact_id": company, "record_type": 1, "totalreg": 1, "notcompleted": 1}
+    context.acts = {STAGED: lambda: crm.add(crm7.countervalue, its_own)}
+
+    regenerate(context, what="counters")
+
+    assert counted(crm, "record_type, totalreg") == [(1, 1)]
+
+
+def test_counters_that_are_there_twice_are_counted_once_again(crm: Crm, context: Meanwhile) -> None:
+    twice, once = crm.companies(*[CUSTOMER] * 2)
+    crm.add(
+        crm7.appointment,
+        *({**ONE_APPOINTMENT, "contact_id": one, "activedate": days_ago(1)} for one in (twice, once)),
+    )
+    monitor = crm.monitor("One activity", (("NumberOfActivities", "is", ("1",)),))
+    regenerate(context, what="counters")
+    crm.add(
+        crm7.countervalue,
+        {"contact_id": twice, "record_type": 1, "totalreg": 1},
+        {"contact_id": twice, "record_type": 1, "totalreg": 7},
+        {"contact_id": 4711, "record_type": 1, "totalreg": 1},
+        {"contact_id": 4711, "record_type": 1, "totalreg": 1},
+    )
+
+    response = regenerate(context.again(), what="all")
+
+    assert response.startswith("Counters of companies regenerated: 0 added, 0 changed, 4 removed, 2 unchanged")
+    assert counted(crm, "contact_id, totalreg") == [(twice, 1), (once, 1)]
+    assert crm.signalled(monitor) == [twice, once]

@@ -84,6 +84,25 @@ def test_what_no_longer_fits_goes_and_what_was_marked_is_settled(crm: Crm, conte
     assert crm.read("SELECT count(*) FROM crm7.statusvalue") == [(3,)]
 
 
+def test_values_that_are_there_twice_become_one(crm: Crm, context: Meanwhile) -> None:
+    valid, marked, gone = crm.companies(*[CUSTOMER] * 3)
+    monitor = crm.monitor("Customers", CUSTOMERS)
+    regenerate(context)
+    for company, on in ((valid, 1), (valid, 0), (marked, 0), (gone, 1)):
+        crm.add(
+            crm7.statusvalue,
+            {"statusdef_id": monitor, "contact_id": company, "issignalled": on, "needsupdate": 1 - on},
+        )
+    crm.write("UPDATE crm7.statusvalue SET issignalled = 0, needsupdate = 1 WHERE contact_id = :id", id=marked)
+    crm.write("UPDATE crm7.contact SET category_idx = :other WHERE contact_id = :id", other=PROSPECT, id=gone)
+
+    response = regenerate(context.again())
+
+    assert response == "1 status monitor regenerated: 1 added, 5 removed, 1 unchanged."
+    assert crm.signalled(monitor) == [valid, marked]
+    assert (crm.book(monitor).nummatches, crm.book(monitor).numneedupdate) == (2, 0)
+
+
 def test_new_rows_get_ids_that_nobody_else_gets(crm: Crm, context: Meanwhile) -> None:
     crm.companies(*[CUSTOMER] * 20)
     monitors = [crm.monitor(f"Customers {n}", CUSTOMERS) for n in range(3)]
@@ -296,6 +315,18 @@ def test_a_stop_leaves_finished_monitors_new_and_the_others_old(crm: Crm, contex
     with pytest.raises(CancelledByRequest):
         regenerate(context)
     assert (len(crm.signalled(first)), len(crm.signalled(second))) == (1, 0)
+
+
+def test_a_monitor_that_was_broken_off_comes_last(crm: Crm, context: Meanwhile) -> None:
+    """It may be the one that no attempt survives."""
+    slow = crm.monitor("Slow", CUSTOMERS)
+    crm.monitor("First", CUSTOMERS)
+    crm.monitor("Second", CUSTOMERS)
+    regenerate(context)
+    crm.write("UPDATE crm7.statusdef SET lastgenerated = NULL WHERE statusdef_id = :slow", slow=slow)
+    again = context.again()
+    regenerate(again)
+    assert [text for _, text in again.reports] == ["First (1 of 3)", "Second (2 of 3)", "Slow (3 of 3)", "Done"]
 
 
 def test_progress_names_the_monitor(crm: Crm, context: Meanwhile) -> None:

@@ -22,7 +22,14 @@ from batchtask.events import (
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.outcomes import Cause
 from batchtask.store import Append, EventStore
-from batchtask.task_flags import drop_flag, remove_flags_that_are_over, set_flag, standing_flags, take_flag
+from batchtask.task_flags import (
+    drop_flag,
+    give_back_flag,
+    remove_flags_that_are_over,
+    set_flag,
+    standing_flags,
+    take_flag,
+)
 from projections.projector import Projector
 
 KEY = "UDefRebuildContact"
@@ -47,6 +54,11 @@ def start(engine: Engine, key: str = KEY) -> bool:
 def take(engine: Engine, task_id: TaskId, key: str = KEY) -> bool:
     with engine.begin() as connection:
         return take_flag(connection, key, task_id)
+
+
+def give_back(engine: Engine, task_id: TaskId) -> None:
+    with engine.begin() as connection:
+        give_back_flag(connection, task_id)
 
 
 def standing(engine: Engine) -> list[str]:
@@ -151,6 +163,18 @@ def test_a_flag_whose_task_was_never_heard_of_runs_out(engine: Engine) -> None:
     assert standing(engine) == [KEY]
     grow_old(engine)
     assert standing(engine) == []
+
+
+def test_a_flag_is_given_back_where_submitting_failed_but_not_by_a_task_that_came_after_all(engine: Engine) -> None:
+    start(engine)
+    failed, came, other = (new_task_id() for _ in range(3))
+    take(engine, failed)
+    give_back(engine, failed)
+    assert standing(engine) == [KEY]
+    assert take(engine, came)
+    happen(engine, came, STARTED)
+    give_back(engine, came)
+    assert not take(engine, other)
 
 
 def test_setting_a_flag_again_begins_its_time_anew(engine: Engine) -> None:

@@ -12,7 +12,10 @@ from litestar.testing import TestClient
 from sqlalchemy import Engine
 
 from batchtask.database import make_engine
+from batchtask.identifiers import new_task_id
 from batchtask.settings import Settings
+from batchtask.udef.owners import OWNERS
+from batchtask.udef.publishing import submitting
 from batchtask.web.app import create_app
 from tests.polling import eventually
 from tests.system import System
@@ -59,6 +62,19 @@ def test_a_command_without_a_broker_is_to_be_sent_again(database_url: str, engin
         assert answer.headers["retry-after"] == "5"
         assert "127.0.0.1" not in answer.text  # where servers are is nothing for users
         assert client.get(f"/api/v2/tasks/{task_id}", headers=calling("admin")).status_code == 200
+
+
+def test_publishing_fields_can_be_tried_again_at_once_where_the_broker_was_away(
+    database_url: str, engine: Engine
+) -> None:
+    agent, body = "/api/v1/Agents/UserDefinedFieldInfo", {"OwnerType": "Contact"}
+    with impatient_app(NOWHERE, database_url) as client:
+        assert client.post(f"{agent}/SetPublishStartSystemEvent", json=body, headers=calling("admin")).is_success
+        for _ in range(2):
+            answer = client.post(f"{agent}/Publish", json=body, headers=calling("admin"))
+            assert answer.status_code == 503, answer.text
+    with engine.begin() as connection:
+        assert submitting(connection, OWNERS["contact"], new_task_id())
 
 
 def test_a_submission_is_safe_while_the_projections_are_away(system: System, database_url: str) -> None:

@@ -98,6 +98,11 @@ def raises_other(context: TaskContext, die: Callable[[], Any]) -> None:
 
 
 @scenario
+def raises_wordy(context: TaskContext, die: Callable[[], Any]) -> None:
+    raise ValueError("no room\n[SQL: INSERT ...]\n[parameters: 'Kari']")
+
+
+@scenario
 def talks(context: TaskContext, die: Callable[[], Any]) -> None:
     context.log.debug("unheard")
     context.log.info("hello %s", "Ida")

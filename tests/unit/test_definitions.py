@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import enum
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -78,6 +79,36 @@ def test_parameters_that_do_not_fit_are_refused_by_name(parameters: dict[str, ob
     with pytest.raises(InvalidParameters, match=names) as caught:
         merge.check_parameters(parameters)
     assert caught.value.name == "merge"
+
+
+class Colour(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Painting(msgspec.Struct):
+    colour: Colour = Colour.RED
+    size: Literal["small", "large"] = "small"
+    others: list[Literal["x"]] = []
+
+
+@pytest.mark.parametrize(
+    ("parameters", "problem"),
+    [
+        ({"colour": "green"}, "Invalid enum value 'green' - at `colour`, which can be blue, red"),
+        ({"size": "no `size`"}, "Invalid enum value 'no `size`' - at `size`, which can be large, small"),
+        ({"others": ["y"]}, "Invalid enum value 'y' - at `others[0]`"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused_with_those_that_there_are(
+    parameters: dict[str, object], problem: str
+) -> None:
+    @task("paint")
+    def paint(context: TaskContext, parameters: Painting) -> None: ...
+
+    with pytest.raises(InvalidParameters) as caught:
+        paint.check_parameters(parameters)
+    assert caught.value.problem == problem
 
 
 def test_parameters_of_no_known_shape_cannot_be_declared() -> None:

@@ -38,6 +38,14 @@ _TRY_SECONDS = 2
 #: A process of ours that stands still, or is dead, gives back its locks after this time. Guesses.
 _IDLE_SECONDS = 60
 _CHECK_SECONDS = 2
+# Of a transaction alone. The worker limits the task's time: a limit that administrators set for the CRM's short
+# statements would end every attempt. The connection is checked in the middle of a statement, too; else a server would
+# notice only at its end that we were killed. Decimal numbers become texts with all their digits.
+_SETTINGS = f"""
+SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; SET LOCAL extra_float_digits = 1;
+SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s';
+SET LOCAL client_connection_check_interval = '{_CHECK_SECONDS}s'
+"""
 #: Values named in the log for each field; all of them are counted.
 _MOST_NAMED = 200
 
@@ -87,7 +95,7 @@ def _take_start_flag(context: TaskContext, owner: Owner) -> None:
     """From this commit on the flag is the task's, and is over when the task is."""
     with context.transaction() as session:
         connection = session.connection()
-        _limit_zombies(connection)
+        _settle_in(connection)
         _require_start_flag(context, connection, owner)
 
 
@@ -99,11 +107,9 @@ def _require_start_flag(context: TaskContext, connection: Connection, owner: Own
         )
 
 
-def _limit_zombies(connection: Connection) -> None:
-    """Have the server give back our locks soon after we were killed, or stand still: the next attempt needs them."""
-    connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"))
-    # In the middle of a statement, too; else it would notice only at its end.
-    connection.execute(text(f"SET LOCAL client_connection_check_interval = '{_CHECK_SECONDS}s'"))
+def _settle_in(connection: Connection) -> None:
+    """Have the server obey the task's limits, and give back our locks soon after we were killed, or stand still."""
+    connection.execute(text(_SETTINGS))
 
 
 class _Publishing:
@@ -141,7 +147,7 @@ class _Publishing:
         return _summary(self._owner, layout, sum(expected.values()), set_aside)
 
     def _lock_versions(self) -> Versions:
-        _limit_zombies(self._connection)
+        _settle_in(self._connection)
         _require_start_flag(self._context, self._connection, self._owner)
         lock_fields(self._connection, self._owner)
         return read_versions(self._connection, self._owner)

@@ -14,11 +14,20 @@ from sqlalchemy.orm import Session
 
 from batchtask import crm7
 from batchtask.definitions import TaskContext
-from worker.tasks.status_monitors.counter_statements import ADDED, BEFORE, CHANGED, COUNTED, GONE, INSERT, UPDATE
+from worker.tasks.status_monitors.counter_statements import (
+    ADDED,
+    BEFORE,
+    CHANGED,
+    COUNTED,
+    DOUBLED,
+    GONE,
+    INSERT,
+    UPDATE,
+)
 from worker.tasks.status_monitors.exclusion import Work, wait_for_turn
 from worker.tasks.status_monitors.owners import OwnerKind, load_kinds
 from worker.tasks.status_monitors.results import COUNTERS, Change, Piece, Results
-from worker.tasks.status_monitors.staging import change_untouched, first_new_id, settle_in, stage
+from worker.tasks.status_monitors.staging import add_rows, change_untouched, first_new_id, settle_in, stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +61,16 @@ def count_anew(session: Session, context: TaskContext, kind: OwnerKind, configur
     settle_in(session)
     context.check_cancelled()
     names = {"key": kind.key, "subject": kind.subject}
-    stage(session, "saint_before", BEFORE.format(**names))
+    before = stage(session, "saint_before", BEFORE.format(**names))
     periods = {f"days{place}": days for place, days in enumerate(configuration.periods, 1)}
     counted = stage(session, "saint_counted", COUNTED.format(**names), periods)
     context.check_cancelled()
     added = stage(session, "saint_added", ADDED)
-    changed = stage(session, "saint_changed", CHANGED)
     gone = stage(session, "saint_gone", GONE)
-    _insert(session, context, kind, added)
+    if before - gone > counted - added:
+        gone += add_rows(session, DOUBLED)
+    changed = stage(session, "saint_changed", CHANGED)
+    added = _insert(session, context, kind, added)
     values = {"associate_id": context.owner}
     refreshed = change_untouched(session, crm7.countervalue, "saint_changed", UPDATE, values) if changed else 0
     delete = "DELETE FROM crm7.countervalue row"
@@ -70,12 +81,12 @@ def count_anew(session: Session, context: TaskContext, kind: OwnerKind, configur
     return Change(added=added, changed=refreshed, removed=removed, unchanged=counted - added - changed)
 
 
-def _insert(session: Session, context: TaskContext, kind: OwnerKind, count: int) -> None:
+def _insert(session: Session, context: TaskContext, kind: OwnerKind, count: int) -> int:
     if not count:
-        return
+        return 0
     first_id = first_new_id(context, crm7.countervalue, count)
-    insert = text(INSERT.format(owners=kind.columns("owner_id")))
-    session.execute(insert, {"first_id": first_id, "associate_id": context.owner})
+    insert = INSERT.format(owners=kind.columns("owner_id"), key=kind.key)
+    return add_rows(session, insert, {"first_id": first_id, "associate_id": context.owner})
 
 
 def _configuration_of(kind: OwnerKind) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, ScalarSelect, Update, and_, func, select, text, update
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from batchtask import crm7
 
 _NAME_OF_MONITOR = 16  # `localetext.typeid`
+_NEVER = datetime(1, 1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,24 +22,31 @@ class Monitor:
     name: str
     owner_table: int
     deleted: bool
+    marks_on_change: bool  #: a change of a record makes its value dirty
 
 
 def load_monitors(connection: Connection) -> list[Monitor]:
-    """Return all definitions, also deleted ones, in the order in which administrators see them."""
-    definition = crm7.statusdef.c
-    rows = connection.execute(
-        select(definition.statusdef_id, _name(), definition.ownertable, definition.deleted).order_by(
-            definition.ownertable, definition.rank, definition.statusdef_id
+    """Return all definitions, also deleted ones, in the order in which administrators see them.
+
+    Those whose last generation did not end come last: whatever it was that a generation died of, or exceeded its time
+    with, the others are done first.
+    """
+    row = crm7.statusdef.c
+    broken_off = row.generationstart > func.coalesce(row.lastgenerated, _NEVER)
+    definitions = connection.execute(
+        select(crm7.statusdef, _name().label("name")).order_by(
+            func.coalesce(broken_off, False), row.ownertable, row.rank, row.statusdef_id
         )
     )
     return [
         Monitor(
-            statusdef_id=number,
-            name=name or f"Status monitor {number}",
-            owner_table=owner_table or 0,
-            deleted=bool(deleted),
+            statusdef_id=found.statusdef_id,
+            name=found.name or f"Status monitor {found.statusdef_id}",
+            owner_table=found.ownertable or 0,
+            deleted=bool(found.deleted),
+            marks_on_change=found.dirtyonchange != 0,
         )
-        for number, name, owner_table, deleted in rows
+        for found in definitions
     ]
 
 

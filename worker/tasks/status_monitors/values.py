@@ -32,6 +32,7 @@ class Exchange:
         self._session = session
         self._context = context
         self._kind = kind
+        self._marks_on_change = monitor.marks_on_change
         self._values = {"statusdef_id": monitor.statusdef_id, "associate_id": context.owner}
 
     def run(self, matches: Select[Any]) -> Change:
@@ -43,16 +44,19 @@ class Exchange:
         settle_in(self._session)
         self._context.check_cancelled()
         # The old values are read before the criteria are put: a mark set in between is one that we do not know of.
-        self._stage("saint_before", _BEFORE.format(key=self._kind.key))
+        before = self._stage("saint_before", _BEFORE.format(key=self._kind.key))
         snapshot = self._session.execute(_SNAPSHOT).scalar_one()
         matched = stage(self._session, "saint_matched", matches)
         added = self._stage("saint_added", _ADDED)
         changed = self._stage("saint_changed", _CHANGED)
+        gone = self._count("saint_changed WHERE NOT fits")
+        if before - gone > matched - added:
+            changed += self._strike_doubles()
         self._context.check_cancelled()
         self._insert(added)
         # From here to the commit whoever saves one of the records that change waits for us: nothing else follows.
         refreshed, removed = self._change() if changed else (0, 0)
-        if added:
+        if added and self._marks_on_change:
             self._mark_dirty(snapshot)
         unchanged = matched - added - self._count("saint_changed WHERE fits")
         return Change(added=added + refreshed, removed=removed, unchanged=unchanged)
@@ -66,6 +70,12 @@ class Exchange:
         first_id = first_new_id(self._context, crm7.statusvalue, count)
         insert = text(_INSERT.format(owners=self._kind.columns("id")))
         self._session.execute(insert, {**self._values, "first_id": first_id})
+
+    def _strike_doubles(self) -> int:
+        """Let only one value of each record stay; return how many go. They were written by somebody else."""
+        count = self._stage("saint_doubles", _DOUBLES)
+        self._session.execute(text(_STRIKE_DOUBLES))
+        return count
 
     def _change(self) -> tuple[int, int]:
         refresh = "(SELECT * FROM saint_changed WHERE fits)"
@@ -102,6 +112,18 @@ WHERE NOT EXISTS (SELECT FROM saint_before before WHERE before.id = saint_matche
 _CHANGED = """
 SELECT before.statusvalue_id, before.seen, saint_matched.id IS NOT NULL AS fits
 FROM saint_before before LEFT JOIN saint_matched USING (id) WHERE saint_matched.id IS NULL OR NOT before.is_valid
+"""
+
+_DOUBLES = """
+SELECT statusvalue_id, seen FROM (
+    SELECT *, row_number() OVER (PARTITION BY id ORDER BY is_valid DESC, statusvalue_id) AS place FROM saint_before
+) numbered
+WHERE place > 1
+"""
+
+_STRIKE_DOUBLES = """
+DELETE FROM saint_changed WHERE statusvalue_id IN (SELECT statusvalue_id FROM saint_doubles);
+INSERT INTO saint_changed SELECT statusvalue_id, seen, false FROM saint_doubles
 """
 
 _INSERT = """
