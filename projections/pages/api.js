@@ -37,6 +37,15 @@ export async function api(path, { method = "GET", body, query = {}, signal, head
   throw new Problem(response.status, await detail(response));
 }
 
+/** Ask whether something can be had, without taking it. @param {string} path below `api/v2/` @throws {Problem} */
+export async function check(path) {
+  const enough = new AbortController();
+  const response = await ask(address(path), { credentials: "same-origin", cache: "no-store", signal: enough.signal });
+  if (response.ok) return enough.abort();
+  if (response.status === 401) toLogin();
+  throw new Problem(response.status, await detail(response));
+}
+
 /** End the session, and show the login page. */
 export async function logout() {
   await fetch(here("logout"), { method: "POST", headers: proof("POST"), credentials: "same-origin" });

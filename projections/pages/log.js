@@ -5,6 +5,7 @@ import { absolute, api, h, replace } from "./kit.js";
 const FOLLOW_SECONDS = 2;
 const LATE_SECONDS = 10;
 const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const COLOURS = /\u001b\[[\d;]*[A-Za-z]/g; // that programs write for terminals
 const SERIOUS = new Set(["warning", "error", "critical"]);
 
 export class Log {
@@ -54,5 +55,5 @@ export class Log {
 function entry(line, before) {
   const attempt = before?.attempt === line.attempt ? null : h("li", { class: "between" }, `Attempt ${line.attempt}`);
   const time = h("time", { datetime: line.logged_at, title: absolute(line.logged_at) }, TIME.format(new Date(line.logged_at)));
-  return [attempt, h("li", { class: line.level }, time, h("span", { class: "level" }, line.level), h("p", {}, line.text))];
+  return [attempt, h("li", { class: line.level }, time, h("span", { class: "level" }, line.level), h("p", { class: "words" }, line.text.replaceAll(COLOURS, "")))];
 }

@@ -177,7 +177,7 @@ class Row {
     const owner = () => h("button", { type: "button", class: "plain link", title: "Only this user's tasks", onclick: () => this.chooseOwner({ id: String(task.owner), name: ownerName(task) }) }, ownerName(task));
     const contents = [
       [task.number, () => String(task.number)],
-      [task.title, () => [h("a", { href: here(`tasks/${task.number}`) }, task.title), h("div", { class: "soft" }, task.name)]],
+      [task.title, () => [h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title), h("div", { class: "soft" }, task.name)]],
       [task.owner_name, owner],
       [task.state, () => badge(task.state)],
       [[task.state, task.progress, task.percent, task.response, task.due_at], () => says(task)],
@@ -193,8 +193,8 @@ function ownerName(task) {
 }
 
 function says(task) {
-  if (task.state === "waiting") return waitsFor(task);
-  if (task.state !== "started") return ending(task);
+  if (task.state === "waiting") return h("p", { class: "words" }, waitsFor(task));
+  if (task.state !== "started") return h("p", { class: "words" }, ending(task));
   return [progressBar(task.percent, "Progress"), h("div", { class: "soft" }, task.percent > 0 && `${task.percent} % `, task.progress)];
 }
 

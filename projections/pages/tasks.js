@@ -58,6 +58,7 @@ async function load() {
       api("tasks", { query: { state: OPEN, limit: 100 } }),
       api("tasks", { query: { ...wanted, limit: 20 } }),
     ]);
+    forgetEnded();
     [...open.tasks, ...page.tasks].forEach(keep);
     next = page.next_before;
     loaded = true;
@@ -66,6 +67,11 @@ async function load() {
   } catch (problem) {
     failed(problem, load);
   }
+}
+
+/** What other filters brought would leave gaps between the tasks of this one. */
+function forgetEnded() {
+  for (const [id, { task }] of items) if (!isOpen(task)) items.delete(id);
 }
 
 async function loadMore() {
@@ -169,6 +175,7 @@ function failed(problem, again) {
 }
 
 function showStatus(status, since) {
+  if (!loaded && status !== "offline") load();
   const words = { live: "Live", polling: "Updated every 30 s", offline: "Offline" }[status];
   const tone = { live: "good", polling: "", offline: "warn" }[status];
   replace(document.querySelector("#status"), h("span", { class: `badge ${tone}` }, icon(status === "offline" ? "offline" : "check", 14), words));

@@ -47,7 +47,7 @@ def test_figures_workers_and_queues_say_what_is_so(page: Page, desk: PageDesk) -
     expect(figure(page, "Running")).to_have_text("1", timeout=10_000)
     expect(row(page, "Working").get_by_role("link", name="Somebody's letters")).to_be_visible()
     expect(row(page, "batchtask.tasks").locator('[data-label="Consumers"]')).to_have_text("1")
-    expect(page.get_by_text("All of it: done")).to_be_visible()
+    expect(page.get_by_text("Whole period: done")).to_be_visible()
     desk.system.open_gates(task_id)
     expect(figure(page, "Running")).to_have_text("0", timeout=10_000)
 
@@ -70,7 +70,7 @@ def test_a_pause_stops_all_workers_and_says_who_and_why(page: Page, desk: PageDe
 def test_a_chart_can_be_read_by_the_keyboard_and_as_a_table(page: Page) -> None:
     chart = page.get_by_role("figure").filter(has=page.get_by_role("heading", name="Tasks"))
     plot = chart.get_by_role("img")
-    expect(chart.get_by_text("All of it:")).to_be_visible()
+    expect(chart.get_by_text("Whole period:")).to_be_visible()
     plot.press("ArrowLeft")
     expect(chart.get_by_text("From ").first).to_be_visible()
     chart.get_by_text("As a table").click()
@@ -144,7 +144,7 @@ def test_schedules_are_added_paused_and_removed_and_what_does_not_fit_is_told(pa
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("61")
     page.get_by_label("When").fill("30 2 * * *")
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.keyboard.press("Enter")
     expect(row(page, "nightly")).to_be_visible()
 
     page.get_by_role("button", name="Pause nightly").click()

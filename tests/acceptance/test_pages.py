@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from batchtask.definitions import CancellationBehaviour
-from batchtask.events import AttemptFailed, AttemptStarted, TaskFailed
+from batchtask.events import (
+    AttemptFailed,
+    AttemptStarted,
+    CancelRequested,
+    RetryScheduled,
+    TaskFailed,
+    TaskSucceeded,
+)
 from batchtask.outcomes import Cause
 from tests.access_support import PASSWORD
 from tests.browser import PHONE, log_in, visitor
@@ -126,6 +134,48 @@ def test_a_task_can_be_followed_on_its_page_and_removed_there_when_it_has_ended(
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(page.get_by_role("heading", name="My tasks")).to_be_visible()
     expect(item(page, "Company list")).to_have_count(0)
+
+
+def test_a_task_that_was_asked_to_stop_says_so_until_it_has(page: Page, desk: PageDesk) -> None:
+    asked = CancelRequested(requested_by=0, reason="The list is wrong")
+    desk.record(Told("sleep", "On its way out", 30, [(29, STARTED), (3, asked)]))
+    page.reload()
+    open_task(page, "On its way out")
+    expect(page.get_by_role("button", name="Stop On its way out")).to_have_text("Stopping…")
+    expect(page.get_by_role("button", name="Stop On its way out")).to_be_disabled()
+
+
+def test_a_file_that_is_gone_is_told_in_a_sentence(page: Page, desk: PageDesk) -> None:
+    made = TaskSucceeded(fence=1, response="Made.", file_name="letters.docx")
+    desk.record(Told("mail-merge", "Letters of long ago", 30, [(29, STARTED), (3, made)]))
+    page.reload()
+    item(page, "Letters of long ago").get_by_role("link", name="Download").click()
+    expect(page.get_by_text("The file 'letters.docx' is no longer there; submit the task again")).to_be_visible()
+
+
+def test_times_are_those_of_whoever_looks(browser: Browser, desk: PageDesk) -> None:
+    due = datetime(2027, 3, 4, 23, 30, tzinfo=UTC)
+    later = RetryScheduled(due_at=due, cause=Cause.ERROR, failures=1)
+    broken = AttemptFailed(fence=1, cause=Cause.ERROR, message="No answer.")
+    desk.record(Told("inbox", "Tried again in spring", 9, [(8, STARTED), (7, broken), (7, later)]))
+    with visitor(browser, desk.url, timezone_id="Asia/Tokyo") as page:
+        log_in(page, "bob", PASSWORD)
+        open_task(page, "Tried again in spring")
+        expect(
+            page.get_by_text("The next attempt is due at 5 Mar 2027, 08:30:00, because it failed.")
+        ).to_be_visible()
+
+
+def test_a_long_sentence_is_folded(page: Page, desk: PageDesk) -> None:
+    message = "It could not be done. " + "Because of this and that. " * 60 + "The very end."
+    broken = AttemptFailed(fence=1, cause=Cause.ERROR, message=message)
+    desk.record(Told("sleep", "Talkative", 9, [(8, STARTED), (7, broken)]))
+    page.reload()
+    open_task(page, "Talkative")
+    whole = page.get_by_role("list").get_by_text("The very end.")
+    expect(whole).to_be_hidden()
+    page.get_by_role("list").get_by_text("Show all").click()
+    expect(whole).to_be_visible()
 
 
 def test_log_lines_are_shown_and_can_be_narrowed_to_what_is_serious(page: Page, desk: PageDesk) -> None:

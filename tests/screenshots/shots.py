@@ -65,7 +65,7 @@ def offline(page: Page) -> None:
 
 
 def charted(page: Page) -> None:
-    expect(page.get_by_text("All of it: done")).to_be_visible()
+    expect(page.get_by_text("Whole period: done")).to_be_visible()
     expect(page.get_by_text("crm-batch-2").first).to_be_visible()
 
 
