@@ -61,7 +61,7 @@ class Dead {
       const { tasks, next_before: next } = await api("dead", { query: { ...this.#choice, before, limit: PAGE } });
       if (before === null) replace(this.#list);
       this.#list.append(...tasks.map((task) => this.#task(task)));
-      if (!this.#list.childElementCount) replace(this.#list, nothing(7, "No task fits."));
+      if (!this.#list.childElementCount) replace(this.#list, nothing(7, "No matching task."));
       this.#next = next;
       this.#more.hidden = next === null;
       replace(document.querySelector("#notices"));

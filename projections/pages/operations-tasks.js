@@ -32,7 +32,8 @@ class Tasks {
     this.state = h("select", { "aria-label": "State" }, option("", "All states"), Object.entries(STATES).map(([state, { word }]) => option(state, word)));
     this.name = h("select", { "aria-label": "Kind of task" }, option("", "All kinds"));
     this.ownerChip = h("span");
-    this.filters = h("form", { class: "filters", role: "search", onchange: () => this.#changed(), onsubmit: (event) => event.preventDefault() }, this.state, this.name, this.ownerChip);
+    this.filters = h("form", { class: "filters", role: "search", onchange: ({ target }) => target.type !== "search" && this.#changed(), onsubmit: open }, this.state, this.name, this.ownerChip,
+      h("input", { type: "search", name: "key", class: "key", placeholder: "Number or id, then Enter", "aria-label": "Open a task by its number or id", autocomplete: "off", maxlength: 40 }));
     this.state.value = asked.get("state") ?? "";
     this.wantedName = asked.get("name") ?? "";
   }
@@ -110,7 +111,7 @@ class Tasks {
 
   #show() {
     const rows = [...this.#rows.values()].sort((a, b) => b.task.number - a.task.number);
-    patch(this.#body, rows.map((row) => row.task.id), () => (rows.length ? rows.map((row) => row.element) : h("tr", {}, h("td", { colspan: 8, class: "soft" }, "No task fits."))));
+    patch(this.#body, rows.map((row) => row.task.id), () => (rows.length ? rows.map((row) => row.element) : h("tr", {}, h("td", { colspan: 8, class: "soft" }, "No matching task."))));
     if (this.#owner) this.#owner.name = rows[0]?.task.owner_name || this.#owner.name;
     patch(this.ownerChip, this.#owner, () => this.#owner && h("button", { type: "button", title: "Show tasks of all", onclick: () => this.#chooseOwner(null) }, `of ${this.#owner.name}`, icon("close", 12)));
     this.#more.hidden = this.#next === null;
@@ -143,13 +144,20 @@ class Tasks {
     const choice = { ...(name && { name }), ...(this.#owner && { owner: Number(this.#owner.id) }), ...(state && { state }) };
     const button = (words, what) => h("button", { type: "button", onclick: () => this.#do(what, choice) }, words);
     return [
-      (!state || OPEN.includes(state)) && button("Stop all that fit and are open", "cancel"),
-      (!state || DEAD.includes(state)) && button("Start all again that fit and failed", "replay"),
+      (!state || OPEN.includes(state)) && button("Stop all matching open tasks", "cancel"),
+      (!state || DEAD.includes(state)) && button("Start all matching failed tasks again", "replay"),
     ];
   }
 
+  /** What definitions ask to warn of, as far as their tasks are shown here. */
+  #warnings(what, { ids }) {
+    if (what !== "cancel") return [];
+    const tasks = [...this.#rows.values()].map((row) => row.task).filter((task) => isOpen(task) && (!ids || ids.includes(task.id)));
+    return [...new Set(tasks.map((task) => task.cancellation_warning).filter(Boolean))];
+  }
+
   async #do(what, choice) {
-    if (!(await bulk(what, choice))) return;
+    if (!(await bulk(what, choice, this.#warnings(what, choice)))) return;
     for (const row of this.#rows.values()) row.box.checked = false;
     this.#every.checked = false;
     await this.refresh();
@@ -186,6 +194,13 @@ class Row {
     ];
     contents.forEach(([key, make], place) => patch(this.#cells[place].firstChild, key, make));
   }
+}
+
+/** Open the page of the task that was asked for. */
+function open(event) {
+  event.preventDefault();
+  const key = new FormData(event.target).get("key").trim().replace(/^no\.?\s*/i, "");
+  if (key) location.assign(here(`tasks/${encodeURIComponent(key)}`));
 }
 
 function ownerName(task) {

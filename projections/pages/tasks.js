@@ -151,8 +151,8 @@ function empty() {
   const filtered = state || name;
   return h("div", { class: "card empty" },
     icon(filtered ? "search" : "inbox", 28),
-    h("h2", {}, filtered ? "No task fits" : "No tasks yet"),
-    h("p", {}, filtered ? "None of your tasks is in this state and of this kind." : "What you start in the CRM and takes longer, such as a mail merge or a report, shows up here with its progress and its result."),
+    h("h2", {}, filtered ? "No matching task" : "No tasks yet"),
+    h("p", {}, filtered ? "None of your tasks is in this state and of this kind." : "What takes a while, such as a mail merge or a report, shows up here as soon as you start it in the CRM: with its progress, and then its result."),
     filtered && h("button", { type: "button", onclick: () => { filters.reset(); load(); } }, "Show all"));
 }
 

@@ -56,14 +56,16 @@ def test_a_pause_stops_all_workers_and_says_who_and_why(page: Page, desk: PageDe
     page.get_by_role("button", name="Pause all workers").click()
     page.get_by_label("Reason").fill("moving the database")
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="said Ann: moving the database.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Ann paused all workers on")).to_contain_text(
+        ": moving the database. Nothing waits yet."
+    )
     expect(row(page, "Paused")).to_be_visible()
     desk.system.wait(lambda: any("worker paused" in part.output for part in desk.system.parts))
     task_id = desk.submit("noop", "Waits for the end of the pause")
 
     page.get_by_role("button", name="Resume all workers").click()
 
-    expect(page.get_by_role("status").filter(has_text="All workers pause")).to_have_count(0)
+    expect(page.get_by_role("status").filter(has_text="paused all workers")).to_have_count(0)
     desk.system.wait_finished(task_id)
 
 
@@ -129,6 +131,19 @@ def test_older_tasks_come_page_by_page(page: Page, desk: PageDesk) -> None:
     page.get_by_role("button", name="Show older tasks").click()
     expect(row(page, "Monthly 00")).to_be_visible()
     expect(page.get_by_role("button", name="Show older tasks")).to_be_hidden()
+
+
+def test_a_task_is_opened_by_its_number_or_its_id(page: Page, desk: PageDesk) -> None:
+    ids = desk.record(failed("noop", "The one that was called about"))
+    page.get_by_role("link", name="Tasks", exact=True).click()
+    field = page.get_by_label("Open a task by its number or id")
+    field.fill(f" {ids['The one that was called about']} ")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="The one that was called about")).to_be_visible()
+    page.go_back()
+    field.fill("No. 999999")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="No such task")).to_be_visible()
 
 
 def test_schedules_are_added_paused_and_removed_and_what_does_not_fit_is_told(page: Page) -> None:

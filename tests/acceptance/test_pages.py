@@ -188,6 +188,21 @@ def test_log_lines_are_shown_and_can_be_narrowed_to_what_is_serious(page: Page, 
     expect(log).to_contain_text("a bad")
 
 
+def test_of_a_long_log_the_end_is_drawn_and_the_rest_on_request(page: Page, desk: PageDesk) -> None:
+    lines = [(29 - number / 100, 20, f"line {number}.") for number in range(1_500)]
+    desk.record(Told("sleep", "Chatty", 30, [(29, STARTED)], lines))
+    page.reload()
+    open_task(page, "Chatty")
+    log = page.get_by_role("list", name="Log lines")
+    log.scroll_into_view_if_needed()
+    expect(log.get_by_text("line 1499.", exact=True)).to_be_in_viewport()
+    expect(log.get_by_text("line 10.", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Show 500 earlier lines").click()
+    expect(log.get_by_text("line 0.", exact=True)).to_be_in_viewport()
+    expect(log.get_by_text("line 1499.", exact=True)).to_have_count(1)
+    expect(page.get_by_role("button", name="earlier lines")).to_be_hidden()
+
+
 def test_what_users_write_is_text_and_never_a_page(page: Page, desk: PageDesk) -> None:
     failed = TaskFailed(cause=Cause.ERROR, message=SCRIPT)
     happened = [(9.0, STARTED), (8.0, AttemptFailed(fence=1, cause=Cause.ERROR, message=SCRIPT)), (8.0, failed)]

@@ -76,7 +76,7 @@ def pausing(page: Page) -> None:
 
 
 def stopping_all(page: Page) -> None:
-    page.get_by_role("button", name="Stop all that fit and are open").click()
+    page.get_by_role("button", name="Stop all matching open tasks").click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
