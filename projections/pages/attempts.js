@@ -28,7 +28,13 @@ function row(attempt) {
     cell("Started", h("time", { datetime: attempt.started_at, title: absolute(attempt.started_at) }, clock(attempt.started_at))),
     cell("Took", took),
     cell("Outcome", outcome(attempt)),
-    cell("Worker", attempt.worker));
+    cell("Worker", ...worker(attempt.worker)));
+}
+
+/** Workers are called host/process/instance. */
+function worker(name) {
+  const [host, process] = name.split("/");
+  return [h("span", { title: name }, host), process && h("div", { class: "soft" }, `process ${process}`)];
 }
 
 function outcome(attempt) {

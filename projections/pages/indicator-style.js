@@ -61,7 +61,7 @@ a:hover { text-decoration: underline; }
 .state, .percent { text-align: end; font-variant-numeric: tabular-nums; }
 .progress { grid-column: 1 / -1; overflow-wrap: anywhere; }
 .progress:empty, .percent:empty, .more:empty { display: none; }
-.more { padding-block-end: 0.6rem; }
+.more { display: block; padding-block-end: 0.6rem; }
 progress {
   align-self: center; width: 100%; height: 0.375rem; appearance: none; border: 0; border-radius: 1rem; overflow: hidden;
   background: color-mix(in srgb, var(--_accent) 22%, transparent);

@@ -22,7 +22,7 @@ export class IndicatorView {
   #label = make("span", { class: "label", part: "label" });
   #button = make("button", { type: "button", class: "button", part: "button", "aria-expanded": "false", "aria-controls": "list" }, wheels(), this.#label);
   #list = make("ul", { role: "list" });
-  #more = make("p", { class: "more" });
+  #more = make("a", { class: "more", target: "_blank", rel: "noopener" });
   #panel = make("div", { id: "list", class: "panel", part: "panel", role: "group", popover: "manual" }, this.#list, this.#more);
   #box = make("div", { class: "box", part: "box", hidden: "" }, this.#button, this.#panel);
   #others = make("a", { class: "others", target: "_blank", rel: "noopener", hidden: "" });
@@ -61,6 +61,7 @@ export class IndicatorView {
     if (this.#button.getAttribute("aria-label") !== spoken) this.#button.setAttribute("aria-label", spoken);
     this.#fill(tasks.slice(0, MOST_LISTED));
     write(this.#more, tasks.length > MOST_LISTED ? words.more(tasks.length - MOST_LISTED) : "");
+    if (this.#more.href !== this.root) this.#more.href = this.root;
     if (this.#isExpanded) beside(this.#panel, this.#button);
   }
 

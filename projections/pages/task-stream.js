@@ -178,7 +178,7 @@ export class TaskStream {
   }
 }
 
-/** Ends a stream of which nothing comes, or that nobody has looked at for a while. */
+/** Ends a stream of which nothing comes, or can come, or that nobody has looked at for a while. */
 class Watch {
   #controller = new AbortController();
   #seconds = FIRST_WORD_SECONDS;
@@ -189,8 +189,11 @@ class Watch {
     if (document.hidden) this.#hiding = this.#endIn(HIDDEN_SECONDS);
   };
 
+  #leave = () => this.#controller.abort();
+
   constructor() {
     document.addEventListener("visibilitychange", this.#look);
+    addEventListener("offline", this.#leave);
     this.#look();
     this.#silence = this.#endIn(this.#seconds);
   }
@@ -214,10 +217,11 @@ class Watch {
     clearTimeout(this.#silence);
     clearTimeout(this.#hiding);
     document.removeEventListener("visibilitychange", this.#look);
+    removeEventListener("offline", this.#leave);
   }
 
   #endIn(seconds) {
-    return setTimeout(() => this.#controller.abort(), seconds * 1000);
+    return setTimeout(this.#leave, seconds * 1000);
   }
 }
 

@@ -37,7 +37,7 @@ class Page {
   #head = h("div", { class: "head" });
   #now = h("div", { class: "card padded now" });
   #facts = h("dl", { class: "card padded facts" });
-  #notices = h("div");
+  #notices = h("div", { class: "notices" });
   #reading = false;
 
   constructor(me, task, parameters) {
@@ -48,7 +48,7 @@ class Page {
     this.log = new Log(task.id);
     const facts = h("section", {}, h("h2", {}, "Facts"), this.#facts);
     replace(main,
-      h("p", { class: "crumb" }, h("a", { href: here("") }, "My tasks")),
+      h("p", { class: "crumb" }, task.owner === me.associate_id ? h("a", { href: here("") }, "My tasks") : h("a", { href: here("operations?view=tasks") }, "All tasks")),
       this.#notices, this.#head, this.#now,
       h("div", { class: "columns" },
         h("div", {}, this.timeline.element, this.attempts.element),

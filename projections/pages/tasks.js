@@ -169,7 +169,7 @@ function inWords(name) {
 }
 
 function failed(problem, again) {
-  if (!loaded) replace(list);
+  if (!items.size) replace(list);
   const retry = h("button", { type: "button", onclick: again }, "Try again");
   replace(document.querySelector("#notices"), notice("bad", h("div", { class: "row" }, h("span", {}, problem.message), retry)));
 }

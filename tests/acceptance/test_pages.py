@@ -108,7 +108,7 @@ def test_a_failure_is_explained_in_plain_words_and_a_traceback_is_for_administra
     desk.record(Told("mail-merge", "Reminders", 60, [(50, STARTED), (40, broken), (40, failed)]))
     page.reload()
     item(page, "Reminders").get_by_text("Why did it fail?").click()
-    expect(item(page, "Reminders")).to_contain_text("What you can do: Mend what it names, then start it again.")
+    expect(item(page, "Reminders")).to_contain_text("What you can do: Mend what it names, then start it again in the CRM.")
 
     open_task(page, "Reminders")
     expect(page.get_by_text("Failed for good: The template is missing.")).to_be_visible()
@@ -213,6 +213,17 @@ def test_what_users_write_is_text_and_never_a_page(page: Page, desk: PageDesk) -
         expect(place).to_contain_text(SCRIPT)
     expect(page.locator("img")).to_have_count(0)
     assert page.evaluate("window.harmed") is None
+
+
+def test_a_lost_network_is_told_at_once_and_a_found_one_brings_what_happened(page: Page, desk: PageDesk) -> None:
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.get_by_text("No connection to the server since")).to_be_visible()
+    desk.record(Told("report", "Meanwhile", 1))
+    page.context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(item(page, "Meanwhile")).to_be_visible()
+    expect(page.get_by_text("No connection to the server since")).to_have_count(0)
 
 
 def test_the_list_goes_on_where_it_was_when_the_session_is_over(page: Page) -> None:

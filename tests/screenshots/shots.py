@@ -61,7 +61,7 @@ def offline(page: Page) -> None:
     shown("Autumn letter, 240 recipients")(page)
     page.context.set_offline(True)
     page.evaluate("dispatchEvent(new Event('offline'))")
-    expect(page.get_by_text("Offline")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Offline")).to_be_visible()
 
 
 def charted(page: Page) -> None:
@@ -93,6 +93,7 @@ SHOTS = [
     Shot("tasks-why", "", prepare=explained, themes=("light",)),
     Shot("tasks-stop", "", prepare=stopping, whole=False),
     Shot("tasks-indicator", "", prepare=unfolded, whole=False, readme=True),
+    Shot("tasks-offline", "", prepare=offline, whole=False, themes=("light",)),
     Shot("tasks-empty", "", user=NEWCOMER, prepare=shown("No tasks yet")),
     Shot("task-running", "tasks/{Autumn letter, 240 recipients}", prepare=shown("Submitted by bob")),
     Shot("task-failed", "tasks/{Dunning letters for November}", prepare=shown("What you can do:"), readme=True),
