@@ -52,8 +52,13 @@ export async function logout() {
   location.assign(here("login"));
 }
 
-/** Show the login page, which leads back here. */
+let leaving = false;
+addEventListener("pageshow", () => { leaving = false; }); // whoever comes back may have to leave again
+
+/** Show the login page, which leads back here. Once: another call would break off the way there, and begin anew. */
 export function toLogin() {
+  if (leaving) return;
+  leaving = true;
   location.assign(`${here("login")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 

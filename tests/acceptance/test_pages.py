@@ -108,7 +108,8 @@ def test_a_failure_is_explained_in_plain_words_and_a_traceback_is_for_administra
     desk.record(Told("mail-merge", "Reminders", 60, [(50, STARTED), (40, broken), (40, failed)]))
     page.reload()
     item(page, "Reminders").get_by_text("Why did it fail?").click()
-    expect(item(page, "Reminders")).to_contain_text("What you can do: Mend what it names, then start it again in the CRM.")
+    advice = "What you can do: Mend what it names, then start it again in the CRM."
+    expect(item(page, "Reminders")).to_contain_text(advice)
 
     open_task(page, "Reminders")
     expect(page.get_by_text("Failed for good: The template is missing.")).to_be_visible()
