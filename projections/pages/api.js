@@ -37,14 +37,28 @@ export async function api(path, { method = "GET", body, query = {}, signal, head
   throw new Problem(response.status, await detail(response));
 }
 
+/** Ask whether something can be had, without taking it. @param {string} path below `api/v2/` @throws {Problem} */
+export async function check(path) {
+  const enough = new AbortController();
+  const response = await ask(address(path), { credentials: "same-origin", cache: "no-store", signal: enough.signal });
+  if (response.ok) return enough.abort();
+  if (response.status === 401) toLogin();
+  throw new Problem(response.status, await detail(response));
+}
+
 /** End the session, and show the login page. */
 export async function logout() {
   await proven(here("logout"), { method: "POST", credentials: "same-origin" });
   location.assign(here("login"));
 }
 
-/** Show the login page, which leads back here. */
+let leaving = false;
+addEventListener("pageshow", () => { leaving = false; }); // whoever comes back may have to leave again
+
+/** Show the login page, which leads back here. Once: another call would break off the way there, and begin anew. */
 export function toLogin() {
+  if (leaving) return;
+  leaving = true;
   location.assign(`${here("login")}?next=${encodeURIComponent(location.pathname + location.search)}`);
 }
 

@@ -1,6 +1,6 @@
 /* The attempts of a task: when, how long, where, and what came of each. */
 
-import { absolute, clock, elapsed, h, patch, seconds, until } from "./kit.js";
+import { absolute, clock, elapsed, h, patch, said, seconds, until } from "./kit.js";
 
 const TONES = { succeeded: "good", passed: "good", failed: "bad", "timed-out": "bad", lost: "bad", "out-of-memory": "bad", "cut-off": "warn" };
 
@@ -10,7 +10,7 @@ export class Attempts {
   constructor() {
     const columns = ["Attempt", "Started", "Took", "Outcome", "Worker"];
     const table = h("table", { class: "cards" }, h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))), this.#body);
-    this.element = h("section", { hidden: true }, h("h2", {}, "Attempts"), h("div", { class: "card" }, table));
+    this.element = h("section", { hidden: true }, h("h2", {}, "Attempts"), h("div", { class: "card scrolls" }, table));
   }
 
   show(attempts) {
@@ -28,7 +28,13 @@ function row(attempt) {
     cell("Started", h("time", { datetime: attempt.started_at, title: absolute(attempt.started_at) }, clock(attempt.started_at))),
     cell("Took", took),
     cell("Outcome", outcome(attempt)),
-    cell("Worker", attempt.worker));
+    cell("Worker", ...worker(attempt.worker)));
+}
+
+/** Workers are called host/process/instance. */
+function worker(name) {
+  const [host, process] = name.split("/");
+  return [h("span", { title: name }, host), process && h("div", { class: "soft" }, `process ${process}`)];
 }
 
 function outcome(attempt) {
@@ -36,7 +42,7 @@ function outcome(attempt) {
   const details = h("details", { class: "detail" }, h("summary", {}, "Details"), h("pre", { tabindex: 0 }, attempt.detail));
   return [
     h("span", { class: `badge ${TONES[attempt.outcome] ?? (attempt.outcome ? "" : "accent")}` }, word),
-    attempt.message && h("p", {}, attempt.message),
+    attempt.message && said(attempt.message),
     attempt.detail && details,
   ];
 }

@@ -8,6 +8,7 @@ const LEFT = 52, RIGHT = 8, TOP = 8, BOTTOM = 22; // pixels around the plot
 const LABEL_PIXELS = 90; // between two labels of the time axis
 const HOUR = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const STEPS = [5, 10, 15, 30, 60, 120, 180, 240, 360, 720, 1440, 2880, 10_080]; // minutes from label to label
 
 export class Chart {
   #points = [];
@@ -21,9 +22,10 @@ export class Chart {
    * @param {string} title
    * @param {Array<{key: string, label: string, tone: string, kind: "bar"|"line"}>} series keys of the points
    * @param {(value: number) => string} written how a value is told
+   * @param {boolean} [gaps] zero means that there was nothing to measure, and not that it took no time
    */
-  constructor(title, series, written) {
-    Object.assign(this, { title, series, written });
+  constructor(title, series, written, gaps = false) {
+    Object.assign(this, { title, series, gaps, written: (value) => (gaps && !value ? "–" : written(value)), axis: written });
     const head = h("tr", {}, h("th", { scope: "col" }, "From"), series.map((one) => h("th", { scope: "col", class: "number" }, one.label)));
     const table = h("details", {}, h("summary", {}, "As a table"), h("div", { class: "scrolls table" }, h("table", {}, h("caption", { class: "visually-hidden" }, title), h("thead", {}, head), this.#rows)));
     table.addEventListener("toggle", () => this.#fillTable(table.open));
@@ -72,17 +74,21 @@ export class Chart {
   #valueAxis(top) {
     return [0, top / 2, top].flatMap((value) => {
       const y = this.scale.y(value);
-      return [shape("line", { class: "grid", x1: LEFT, x2: this.#width - RIGHT, y1: y, y2: y }), words(this.written(value).replace(/ 00 \w+$/, ""), { x: LEFT - 6, y: y + 4, "text-anchor": "end" })];
+      return [shape("line", { class: "grid", x1: LEFT, x2: this.#width - RIGHT, y1: y, y2: y }), words(this.axis(value).replace(/ 00 \w+$/, ""), { x: LEFT - 6, y: y + 4, "text-anchor": "end" })];
     });
   }
 
+  /** Labels at round times of the user's clock. */
   #timeAxis() {
     const count = Math.max(1, Math.floor(this.#plotWidth() / LABEL_PIXELS));
-    const step = Math.max(1, Math.ceil(this.#points.length / count));
-    const days = this.#points.length * this.minutes > 48 * 60;
+    const step = STEPS.find((minutes) => minutes * count >= this.#points.length * this.minutes) ?? STEPS.at(-1);
     return this.#points.flatMap((point, index) => {
-      if (index % step !== 0) return [];
-      return [words((days ? DAY : HOUR).format(new Date(point.at)), { x: this.scale.x(index), y: HEIGHT - 6 })];
+      const at = new Date(point.at);
+      const clock = at.getTime() / 60_000 - at.getTimezoneOffset(); // minutes of the user's clock
+      if (clock % step >= this.minutes) return [];
+      const x = this.scale.x(index);
+      const anchor = x > this.#width - LABEL_PIXELS / 2 ? "end" : "start";
+      return [words((step >= 1440 ? DAY : HOUR).format(at), { x, y: HEIGHT - 6, "text-anchor": anchor })];
     });
   }
 
@@ -100,9 +106,19 @@ export class Chart {
   }
 
   #line({ key, tone }) {
-    const half = this.#plotWidth() / this.#points.length / 2;
-    const corners = this.#points.map((point, index) => `${(this.scale.x(index) + half).toFixed(1)} ${this.scale.y(point[key]).toFixed(1)}`);
-    return shape("path", { class: `line tone-${tone}`, d: `M${corners.join("L")}` });
+    const width = this.#plotWidth() / this.#points.length;
+    let pen = "M";
+    const steps = this.#points.map((point, index) => {
+      if (this.gaps && !point[key]) {
+        pen = "M";
+        return "";
+      }
+      const [x, y] = [this.scale.x(index) + width / 4, this.scale.y(point[key])];
+      const step = `${pen}${x.toFixed(1)} ${y.toFixed(1)}h${(width / 2).toFixed(1)}`; // one alone is seen, too
+      pen = "L";
+      return step;
+    });
+    return shape("path", { class: `line tone-${tone}`, d: steps.join("") });
   }
 
   #indexAt(x) {
@@ -117,7 +133,7 @@ export class Chart {
     this.cursor?.setAttribute("width", read ? Math.max(2, this.#plotWidth() / this.#points.length) : 0);
     if (read) this.cursor.setAttribute("x", this.scale.x(this.#at));
     const values = this.series.map((one) => `${one.label} ${this.written(read ? read[one.key] : this.#whole(one.key))}`);
-    setText(this.#readout, `${read ? `From ${absolute(read.at)}` : "All of it"}: ${values.join(", ")}`);
+    setText(this.#readout, `${read ? `From ${absolute(read.at)}` : "Whole period"}: ${values.join(", ")}`);
     this.#svg.setAttribute("aria-label", `${this.title}. ${this.#readout.textContent}. Arrow keys read single points.`);
   }
 

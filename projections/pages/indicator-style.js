@@ -1,5 +1,6 @@
 /* Style of the indicator. A constructed sheet, which a strict Content-Security-Policy of the page around allows.
-   What a page may change: the custom properties below, and the parts box, button, wheels, label, panel, toasts, toast. */
+   What a page may change: the custom properties below, and the parts box, button, wheels, label, panel, toasts, toast.
+   The list and the messages take nothing but the font's family from the page: bars around us are set in strange ways. */
 
 export const sheet = new CSSStyleSheet();
 
@@ -31,30 +32,38 @@ sheet.replaceSync(`
 @keyframes turn { to { transform: rotate(1turn); } }
 @media (prefers-reduced-motion: reduce) { .wheel, .toast { animation: none; } }
 
+.panel, .toasts {
+  font-size: max(0.9375rem, 14px); font-style: normal; font-weight: 400; font-variant: normal; line-height: 1.45;
+  letter-spacing: normal; word-spacing: normal; text-align: start; text-indent: 0; text-shadow: none; text-transform: none;
+  white-space: normal; writing-mode: horizontal-tb; cursor: auto; user-select: auto; visibility: visible;
+}
 .panel {
-  position: absolute; inset-block-start: calc(100% + 0.35rem); right: 0; z-index: var(--batch-z, 1000);
-  width: max-content; min-width: 15rem; max-width: min(24rem, calc(100vw - 1rem)); max-height: min(28rem, 80vh);
-  overflow: auto; padding: 0.25rem 0.9rem;
-  background: var(--_surface); color: var(--_ink); text-align: start; white-space: normal;
+  position: fixed; inset: auto; margin: 0;
+  width: max-content; min-width: min(15rem, calc(100vw - 1rem)); max-width: min(24rem, calc(100vw - 1rem));
+  max-height: min(28rem, 80vh, var(--_room, 80vh)); overflow: auto; padding: 0.25rem 0.9rem;
+  background: var(--_surface); color: var(--_ink);
   border: 1px solid var(--_line); border-radius: var(--_radius); box-shadow: 0 12px 40px rgb(0 0 0 / 22%);
 }
-.panel.from-left { right: auto; left: 0; }
-/* A bridge, so that the pointer finds its way. */
-.panel::before { content: ""; position: absolute; inset: -0.4rem 0 auto; height: 0.4rem; }
 ul { list-style: none; padding: 0; }
 .row {
-  display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.15rem 0.9rem; align-items: center; padding: 0.6rem 0;
+  display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 0.15rem 0.9rem; align-items: baseline; padding: 0.6rem 0;
 }
 .row + .row { border-block-start: 1px solid var(--_line); }
 a { color: var(--_ink); font-weight: 600; text-decoration: none; overflow-wrap: anywhere; }
+/* Names and sentences of any language and any length, each read in its own direction. */
+.label, .row a, .progress, .head strong, .response { unicode-bidi: isolate; }
+.row a, .progress {
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3; overflow: hidden;
+}
+.row a, .progress, .response { unicode-bidi: plaintext; }
 a:hover { text-decoration: underline; }
 .state, .percent, .progress, .more, .response { color: var(--_ink-soft); font-size: 0.875em; }
 .state, .percent { text-align: end; font-variant-numeric: tabular-nums; }
 .progress { grid-column: 1 / -1; overflow-wrap: anywhere; }
 .progress:empty, .percent:empty, .more:empty { display: none; }
-.more { padding-block-end: 0.6rem; }
+.more { display: block; padding-block-end: 0.6rem; }
 progress {
-  width: 100%; height: 0.375rem; appearance: none; border: 0; border-radius: 1rem; overflow: hidden;
+  align-self: center; width: 100%; height: 0.375rem; appearance: none; border: 0; border-radius: 1rem; overflow: hidden;
   background: color-mix(in srgb, var(--_accent) 22%, transparent);
 }
 progress::-webkit-progress-bar { background: none; }
@@ -62,10 +71,11 @@ progress::-webkit-progress-value { background: var(--_accent); border-radius: 1r
 progress::-moz-progress-bar { background: var(--_accent); border-radius: 1rem; }
 
 .toasts {
-  position: fixed; inset: auto 1rem 1rem auto; z-index: var(--batch-z, 1000);
-  display: grid; gap: 0.5rem; width: min(22rem, calc(100vw - 2rem)); pointer-events: none;
+  position: fixed; inset: auto 1rem 1rem auto; width: min(22rem, calc(100vw - 2rem)); height: auto; margin: 0; padding: 0;
+  border: 0; overflow: visible; background: none; color: var(--_ink); pointer-events: none;
 }
-.toasts:empty { display: none; }
+.toasts:popover-open { display: grid; gap: 0.5rem; }
+.others { justify-self: end; pointer-events: auto; padding: 0.15rem 0.6rem; border-radius: var(--_radius); background: var(--_surface); font-size: 0.875em; }
 .toast {
   position: relative; pointer-events: auto; padding: 0.75rem 2.5rem 0.75rem 1rem; display: grid; gap: 0.2rem; justify-items: start;
   background: var(--_surface); color: var(--_ink); text-align: start;

@@ -1,6 +1,7 @@
 /* What the indicator looks like: wheels and a name or a number, a list of the tasks, messages of ends.
    Texts of tasks are strangers' and stay text: nothing here ever parses HTML. */
 
+import { away, beside, follow, inFront } from "./indicator-place.js";
 import { sheet } from "./indicator-style.js";
 import { WORDS } from "./indicator-words.js";
 
@@ -9,20 +10,23 @@ const HIDE_MILLISECONDS = 250;
 const TOAST_SECONDS = 8;
 const MOST_TOASTS = 3;
 const MOST_LISTED = 10;
-const EDGE_PIXELS = 8;
 
 export class IndicatorView {
   #words = WORDS;
   #rows = new Map(); // by id of the task
   #hiding = 0;
+  #open = new AbortController(); // ends when the list is closed
+  #pinned = false; // a click opened the list, and not only the pointer over it
+  #unseen = 0; // messages that newer ones drove out
   #spoken = make("div", { class: "spoken", role: "status" });
   #label = make("span", { class: "label", part: "label" });
   #button = make("button", { type: "button", class: "button", part: "button", "aria-expanded": "false", "aria-controls": "list" }, wheels(), this.#label);
   #list = make("ul", { role: "list" });
-  #more = make("p", { class: "more" });
-  #panel = make("div", { id: "list", class: "panel", part: "panel", role: "group", hidden: "" }, this.#list, this.#more);
+  #more = make("a", { class: "more", target: "_blank", rel: "noopener" });
+  #panel = make("div", { id: "list", class: "panel", part: "panel", role: "group", popover: "manual" }, this.#list, this.#more);
   #box = make("div", { class: "box", part: "box", hidden: "" }, this.#button, this.#panel);
-  #toasts = make("div", { class: "toasts", part: "toasts" });
+  #others = make("a", { class: "others", target: "_blank", rel: "noopener", hidden: "" });
+  #toasts = make("div", { class: "toasts", part: "toasts", popover: "manual" }, this.#others);
 
   /** Address of the application: tasks have their pages there. */
   root = "";
@@ -32,7 +36,7 @@ export class IndicatorView {
     shadow.adoptedStyleSheets = [sheet];
     shadow.append(this.#box, this.#toasts, this.#spoken);
     this.#panel.setAttribute("aria-label", this.#words.label);
-    this.#button.addEventListener("click", () => this.#expand(this.#panel.hidden));
+    this.#button.addEventListener("click", (event) => this.#click(event));
     this.#box.addEventListener("pointerenter", ({ pointerType }) => pointerType !== "touch" && this.#expand(true));
     this.#box.addEventListener("pointerleave", () => this.#expandLater(false));
     this.#button.addEventListener("focus", () => this.#button.matches(":focus-visible") && this.#expand(true));
@@ -57,6 +61,8 @@ export class IndicatorView {
     if (this.#button.getAttribute("aria-label") !== spoken) this.#button.setAttribute("aria-label", spoken);
     this.#fill(tasks.slice(0, MOST_LISTED));
     write(this.#more, tasks.length > MOST_LISTED ? words.more(tasks.length - MOST_LISTED) : "");
+    if (this.#more.href !== this.root) this.#more.href = this.root;
+    if (this.#isExpanded) beside(this.#panel, this.#button);
   }
 
   /** Tell screen readers, when they have nothing else to say. */
@@ -66,17 +72,36 @@ export class IndicatorView {
     while (this.#spoken.childElementCount > MOST_TOASTS) this.#spoken.firstElementChild.remove();
   }
 
-  /** Show for a while that a task has ended. */
+  /** Show for a while that a task has ended; that it failed, until the message is closed. */
   toast(task) {
     const close = make("button", { type: "button", class: "close", "aria-label": this.#words.close }, "×");
     const head = make("p", { class: "head" }, make("strong", {}, task.title), ` – ${this.#words[task.state]}`);
     const toast = make("div", { class: `toast ${task.state}`, part: "toast" }, head, close);
     if (task.response) head.after(make("p", { class: "response" }, task.response));
     toast.append(this.#link(task, this.#words.open));
-    close.addEventListener("click", () => toast.remove());
-    this.#toasts.append(toast);
-    while (this.#toasts.childElementCount > MOST_TOASTS) this.#toasts.firstElementChild.remove();
-    removeUnlessUsed(toast);
+    close.addEventListener("click", () => this.#takeAway(toast));
+    this.#others.before(toast);
+    if (this.#toasts.childElementCount > MOST_TOASTS + 1) {
+      this.#unseen += 1;
+      this.#toasts.firstElementChild.remove();
+    }
+    this.#tellOthers();
+    inFront(this.#toasts);
+    if (task.state !== "failed") onceRead(toast, () => this.#takeAway(toast));
+  }
+
+  #takeAway(toast) {
+    toast.remove();
+    if (this.#toasts.childElementCount > 1) return;
+    this.#unseen = 0;
+    away(this.#toasts);
+  }
+
+  /** Of ends that came too close together to be read, the list of tasks tells. */
+  #tellOthers() {
+    this.#others.hidden = this.#unseen === 0;
+    this.#others.href = this.root;
+    write(this.#others, this.#words.others(this.#unseen));
   }
 
   /** Bring the rows up to date without making anew what stays, for the keyboard's focus may be in it. */
@@ -114,11 +139,27 @@ export class IndicatorView {
     return make("a", { href: new URL(`tasks/${task.number}`, this.root).href, target: "_blank", rel: "noopener" }, text);
   }
 
+  get #isExpanded() {
+    return this.#button.getAttribute("aria-expanded") === "true";
+  }
+
+  /** A click opens and closes the list; the first one of a pointer, which has opened it already, keeps it open. */
+  #click({ detail }) {
+    const isFirst = detail > 0 && !this.#pinned;
+    this.#expand(!this.#isExpanded || isFirst);
+    this.#pinned = this.#isExpanded;
+  }
+
   #expand(yes) {
     clearTimeout(this.#hiding);
-    this.#panel.hidden = !yes;
+    if (yes === this.#isExpanded) return;
+    this.#pinned = false;
     this.#button.setAttribute("aria-expanded", String(yes));
-    if (yes) this.#keepInside();
+    this.#open.abort();
+    if (!yes) return away(this.#panel);
+    this.#open = new AbortController();
+    inFront(this.#panel);
+    follow(this.#panel, this.#button, this.#open.signal);
   }
 
   #expandLater(yes) {
@@ -126,23 +167,24 @@ export class IndicatorView {
     this.#hiding = setTimeout(() => this.#box.matches(":hover, :focus-within") || this.#expand(yes), HIDE_MILLISECONDS);
   }
 
-  /** The list hangs from the right edge; where there is no room to the left, from the left one. */
-  #keepInside() {
-    this.#panel.classList.remove("from-left");
-    if (this.#panel.getBoundingClientRect().left < EDGE_PIXELS) this.#panel.classList.add("from-left");
-  }
-
   #key(event) {
-    if (event.key !== "Escape" || this.#panel.hidden) return;
+    if (event.key !== "Escape" || !this.#isExpanded) return;
     event.stopPropagation(); // a dialog around us stays open
     this.#button.focus();
     this.#expand(false);
   }
 }
 
-/** Take a message away after a while, but not from under the pointer or the keyboard. */
-function removeUnlessUsed(toast) {
-  setTimeout(() => (toast.matches(":hover, :focus-within") ? removeUnlessUsed(toast) : toast.remove()), TOAST_SECONDS * 1000);
+/** Do something when a message could be read for a while: seconds under the pointer or of a page that nobody sees do not count. */
+function onceRead(toast, done) {
+  let seconds = 0;
+  const timer = setInterval(() => {
+    if (document.hidden || toast.matches(":hover, :focus-within")) return;
+    seconds += 1;
+    if (seconds < TOAST_SECONDS) return;
+    clearInterval(timer);
+    done();
+  }, 1000);
 }
 
 function wheels() {

@@ -15,6 +15,7 @@ export const WORDS = {
   submittedSpoken: (title) => `${title}: waiting to start`,
   startedSpoken: (title) => `${title}: started`,
   finishedSpoken: (title, state) => `${title}: ${state}`,
+  others: (count) => `and ${count} more`,
   open: "Open",
   close: "Close",
 };

@@ -133,8 +133,12 @@ export class BatchTaskIndicator extends HTMLElement {
     this.#raise({ task, kind, first: false });
   }
 
+  /** Whoever is looked at tells: a message in a page behind others would be seen by nobody. */
   async #finish(task) {
-    const first = task.told !== true && (await this.#tellsFirst(this.#stream, task));
+    const stream = this.#stream;
+    await stream.seen();
+    if (stream !== this.#stream) return; // begun anew meanwhile: the new one hears of it, too
+    const first = task.told !== true && (await this.#tellsFirst(stream, task));
     this.#view.announce(task, "finished");
     const goesOn = this.#raise({ task, kind: "finished", first });
     if (first && goesOn && !this.hasAttribute("silent")) this.#view.toast(task);

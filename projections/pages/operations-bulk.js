@@ -11,17 +11,18 @@ const WORDS = {
  * Ask, then do it.
  * @param {"cancel"|"replay"} what
  * @param {Record<string, unknown>} choice of tasks, as `POST /bulk/…` takes it
+ * @param {string[]} [warnings] what definitions of the tasks ask to warn of
  * @returns {Promise<boolean>} whether anything was done
  */
-export async function bulk(what, choice) {
+export async function bulk(what, choice, warnings = []) {
   const words = WORDS[what];
   try {
     const tried = await api(`bulk/${what}`, { method: "POST", body: { ...choice, dry_run: true } });
     if (!tried.count) {
-      toast(tried.refused[0] ? `None of them: ${tried.refused[0].reason}.` : "No task fits any more.");
+      toast(tried.refused[0] ? `None of them: ${tried.refused[0].reason}.` : "No task matches any more.");
       return false;
     }
-    const sure = await ask({ title: words.title(many(tried)), text: words.text, warning: leftAlone(tried), yes: words.yes, no: "Leave them", danger: what === "cancel" });
+    const sure = await ask({ title: words.title(many(tried)), text: words.text, warning: [...warnings, leftAlone(tried)].filter(Boolean).join(" "), yes: words.yes, no: "Leave them", danger: what === "cancel" });
     if (!sure) return false;
     toast(words.done(tasks(await all(what, choice))), "good");
     return true;

@@ -17,8 +17,8 @@ export function chartsSection() {
   const waited = new Chart("Wait for a worker", [
     { key: "wait_seconds_max", label: "longest", tone: "warn", kind: "line" },
     { key: "wait_seconds_avg", label: "average", tone: "accent", kind: "line" },
-  ], elapsed);
-  const ran = new Chart("Time to run", [{ key: "run_seconds_avg", label: "average", tone: "accent", kind: "line" }], elapsed);
+  ], elapsed, true);
+  const ran = new Chart("Time to run", [{ key: "run_seconds_avg", label: "average", tone: "accent", kind: "line" }], elapsed, true);
   const trouble = h("div");
   const choice = ranges(() => read());
   const read = async () => {

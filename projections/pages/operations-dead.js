@@ -44,7 +44,7 @@ class Dead {
       h("button", { type: "button", onclick: () => this.#choose(choice) }, "Show"),
       h("button", { type: "button", onclick: () => this.#replay(choice), title: "All tasks of this kind and cause" }, icon("replay", 14), "Start again"));
     return h("tr", {},
-      cell("Kind", group.name), cell("Cause", cause(group)), cell("What it said", group.message), cell("Tasks", group.count.toLocaleString()),
+      cell("Kind", group.name), cell("Cause", cause(group)), cell("What it said", h("p", { class: "words" }, group.message)), cell("Tasks", group.count.toLocaleString()),
       cell("Last", h("a", { href: here(`tasks/${group.newest}`) }, sinceThen(group.last_ended_at))), cell("", actions));
   }
 
@@ -61,7 +61,7 @@ class Dead {
       const { tasks, next_before: next } = await api("dead", { query: { ...this.#choice, before, limit: PAGE } });
       if (before === null) replace(this.#list);
       this.#list.append(...tasks.map((task) => this.#task(task)));
-      if (!this.#list.childElementCount) replace(this.#list, nothing(7, "No task fits."));
+      if (!this.#list.childElementCount) replace(this.#list, nothing(7, "No matching task."));
       this.#next = next;
       this.#more.hidden = next === null;
       replace(document.querySelector("#notices"));
@@ -81,8 +81,8 @@ class Dead {
   #task(task) {
     return h("tr", {},
       cell("No.", String(task.batchtask_id)),
-      cell("Task", h("a", { href: here(`tasks/${task.batchtask_id}`) }, task.description || task.name), h("div", { class: "soft" }, task.name)),
-      cell("Cause", cause(task)), cell("What it said", task.message), cell("Attempts", String(task.startcount)),
+      cell("Task", h("a", { class: "words", href: here(`tasks/${task.batchtask_id}`) }, task.description || task.name), h("div", { class: "soft" }, task.name)),
+      cell("Cause", cause(task)), cell("What it said", h("p", { class: "words" }, task.message)), cell("Attempts", String(task.startcount)),
       cell("Ended", h("time", { datetime: task.ended_at }, clock(task.ended_at))),
       cell("", h("button", { type: "button", "aria-label": `Start task ${task.batchtask_id} again`, onclick: () => this.#again({ ids: [task.task_id] }) }, icon("replay", 14), "Start again")));
   }

@@ -60,7 +60,7 @@ function withCode(text) {
 const FIGURES = [
   { name: "Waiting", value: (state) => state.waiting, more: (state) => state.oldest_waiting_seconds !== null && `oldest ${elapsed(state.oldest_waiting_seconds)}`, view: "tasks&state=waiting" },
   { name: "Running", value: (state) => state.started, more: (state) => `${state.slots_busy} of ${state.slots} slots`, view: "tasks&state=started" },
-  { name: "Wait for a time", value: (state) => state.delayed, more: () => "scheduled, or tried again", view: "tasks&state=waiting" },
+  { name: "Due later", value: (state) => state.delayed, more: () => "or tried again", view: "tasks&state=waiting" },
   { name: "Done today", value: (state) => state.succeeded_today, more: () => "since midnight", view: "tasks&state=succeeded" },
   { name: "Failed today", value: (state) => state.failed_today, more: () => "since midnight", view: "dead", tone: (state) => state.failed_today > 0 && "bad" },
   { name: "Failed or stopped", value: (state) => state.dead, more: () => "not yet removed", view: "dead" },

@@ -56,7 +56,7 @@ async function add(changed) {
     time_zone: h("input", { id: "schedule-zone", required: true, value: ZONE }),
     parameters: h("textarea", { id: "schedule-parameters", rows: 4, class: "mono" }, "{}"),
   };
-  const labels = { name: "Name", task: "Task", cron: "When: minute, hour, day, month, weekday", time_zone: "By the clocks of", parameters: "Parameters, as JSON" };
+  const labels = { name: "Name", task: "Task", cron: "When: minute, hour, day, month, weekday", time_zone: "Time zone", parameters: "Parameters, as JSON" };
   const trouble = h("div");
   const more = [trouble, ...Object.entries(fields).map(([name, field]) => h("div", { class: "field" }, h("label", { for: field.id }, labels[name]), field))];
   while (await ask({ title: "Add a schedule", more, yes: "Add", no: "Cancel" })) {

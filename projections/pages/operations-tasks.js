@@ -32,7 +32,8 @@ class Tasks {
     this.state = h("select", { "aria-label": "State" }, option("", "All states"), Object.entries(STATES).map(([state, { word }]) => option(state, word)));
     this.name = h("select", { "aria-label": "Kind of task" }, option("", "All kinds"));
     this.ownerChip = h("span");
-    this.filters = h("form", { class: "filters", role: "search", onchange: () => this.#changed(), onsubmit: (event) => event.preventDefault() }, this.state, this.name, this.ownerChip);
+    this.filters = h("form", { class: "filters", role: "search", onchange: ({ target }) => target.type !== "search" && this.#changed(), onsubmit: open }, this.state, this.name, this.ownerChip,
+      h("input", { type: "search", name: "key", class: "key", placeholder: "Number or id, then Enter", "aria-label": "Open a task by its number or id", autocomplete: "off", maxlength: 40 }));
     this.state.value = asked.get("state") ?? "";
     this.wantedName = asked.get("name") ?? "";
   }
@@ -110,7 +111,7 @@ class Tasks {
 
   #show() {
     const rows = [...this.#rows.values()].sort((a, b) => b.task.number - a.task.number);
-    patch(this.#body, rows.map((row) => row.task.id), () => (rows.length ? rows.map((row) => row.element) : h("tr", {}, h("td", { colspan: 8, class: "soft" }, "No task fits."))));
+    patch(this.#body, rows.map((row) => row.task.id), () => (rows.length ? rows.map((row) => row.element) : h("tr", {}, h("td", { colspan: 8, class: "soft" }, "No matching task."))));
     if (this.#owner) this.#owner.name = rows[0]?.task.owner_name || this.#owner.name;
     patch(this.ownerChip, this.#owner, () => this.#owner && h("button", { type: "button", title: "Show tasks of all", onclick: () => this.#chooseOwner(null) }, `of ${this.#owner.name}`, icon("close", 12)));
     this.#more.hidden = this.#next === null;
@@ -143,13 +144,20 @@ class Tasks {
     const choice = { ...(name && { name }), ...(this.#owner && { owner: Number(this.#owner.id) }), ...(state && { state }) };
     const button = (words, what) => h("button", { type: "button", onclick: () => this.#do(what, choice) }, words);
     return [
-      (!state || OPEN.includes(state)) && button("Stop all that fit and are open", "cancel"),
-      (!state || DEAD.includes(state)) && button("Start all again that fit and failed", "replay"),
+      (!state || OPEN.includes(state)) && button("Stop all matching open tasks", "cancel"),
+      (!state || DEAD.includes(state)) && button("Start all matching failed tasks again", "replay"),
     ];
   }
 
+  /** What definitions ask to warn of, as far as their tasks are shown here. */
+  #warnings(what, { ids }) {
+    if (what !== "cancel") return [];
+    const tasks = [...this.#rows.values()].map((row) => row.task).filter((task) => isOpen(task) && (!ids || ids.includes(task.id)));
+    return [...new Set(tasks.map((task) => task.cancellation_warning).filter(Boolean))];
+  }
+
   async #do(what, choice) {
-    if (!(await bulk(what, choice))) return;
+    if (!(await bulk(what, choice, this.#warnings(what, choice)))) return;
     for (const row of this.#rows.values()) row.box.checked = false;
     this.#every.checked = false;
     await this.refresh();
@@ -177,7 +185,7 @@ class Row {
     const owner = () => h("button", { type: "button", class: "plain link", title: "Only this user's tasks", onclick: () => this.chooseOwner({ id: String(task.owner), name: ownerName(task) }) }, ownerName(task));
     const contents = [
       [task.number, () => String(task.number)],
-      [task.title, () => [h("a", { href: here(`tasks/${task.number}`) }, task.title), h("div", { class: "soft" }, task.name)]],
+      [task.title, () => [h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title), h("div", { class: "soft" }, task.name)]],
       [task.owner_name, owner],
       [task.state, () => badge(task.state)],
       [[task.state, task.progress, task.percent, task.response, task.due_at], () => says(task)],
@@ -188,13 +196,20 @@ class Row {
   }
 }
 
+/** Open the page of the task that was asked for. */
+function open(event) {
+  event.preventDefault();
+  const key = new FormData(event.target).get("key").trim().replace(/^no\.?\s*/i, "");
+  if (key) location.assign(here(`tasks/${encodeURIComponent(key)}`));
+}
+
 function ownerName(task) {
   return task.owner_name || (task.owner === 0 ? "the system" : `user ${task.owner}`);
 }
 
 function says(task) {
-  if (task.state === "waiting") return waitsFor(task);
-  if (task.state !== "started") return ending(task);
+  if (task.state === "waiting") return h("p", { class: "words" }, waitsFor(task));
+  if (task.state !== "started") return h("p", { class: "words" }, ending(task));
   return [progressBar(task.percent, "Progress"), h("div", { class: "soft" }, task.percent > 0 && `${task.percent} % `, task.progress)];
 }
 

@@ -25,7 +25,7 @@ function nobodyWorks(state) {
 function paused(pause, state) {
   if (!pause.paused) return null;
   const why = pause.reason ? `: ${pause.reason}` : "";
-  return ["warn", `All workers pause since ${absolute(pause.since)}, said ${pause.by || "somebody"}${why}. ${state.waiting ? tasks(state.waiting) : "Nothing waits"} until somebody resumes.`];
+  return ["warn", `${pause.by || "Somebody"} paused all workers on ${absolute(pause.since)}${why}. ${state.waiting ? `${tasks(state.waiting)} until somebody resumes.` : "Nothing waits yet."}`];
 }
 
 function longWait(state, pause) {

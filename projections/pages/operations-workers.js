@@ -61,7 +61,7 @@ function slots(worker) {
 
 function inHand(worker) {
   const shown = worker.running.slice(0, MOST_SHOWN).map((task) => h("li", {},
-    h("a", { href: here(`tasks/${task.number}`) }, task.title),
+    h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title),
     h("span", { class: "soft" }, ` ${task.owner_name || "system"}, `, until(task.started_at), task.percent > 0 && `, ${task.percent} %`)));
   const more = worker.running.length - shown.length;
   if (!shown.length) return h("span", { class: "soft" }, worker.alive ? "nothing" : "nothing is left");

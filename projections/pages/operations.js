@@ -22,7 +22,8 @@ async function start() {
   try {
     const me = await frame("operations");
     if (!me.administrator) {
-      replace(view, notice("warn", "This page is for administrators. Your own tasks are on the page My tasks."));
+      document.querySelector(".tabs").hidden = true;
+      replace(view, notice("warn", "This page is for administrators. ", h("a", { href: here("") }, "Your own tasks"), " are on another page."));
       return;
     }
     replace(document.querySelector(".tabs"), Object.entries(VIEWS).map(tab));

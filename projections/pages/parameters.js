@@ -6,7 +6,7 @@ import { h } from "./kit.js";
 export function parametersSection(parameters) {
   const entries = Object.entries(parameters ?? {});
   if (!entries.length) return null;
-  const facts = entries.map(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono" }, written(value))]);
+  const facts = entries.map(([name, value]) => [h("dt", {}, name), h("dd", { class: "mono words" }, written(value))]);
   return h("section", {}, h("h2", {}, "Parameters"), h("dl", { class: "card padded facts" }, facts));
 }
 

@@ -46,7 +46,8 @@ export function ask({ title, text = "", warning = "", yes, no = "Keep it", dange
         warning && notice("warn", warning),
         ...more,
         h("div", { class: "actions" },
-          h("button", { value: "no", formnovalidate: true, autofocus: !more.length }, no),
+          // No submit button: the first one of those is what Enter in a field presses.
+          h("button", { type: "button", autofocus: !more.length, onclick: () => dialog.close() }, no),
           h("button", { value: "yes", class: danger ? "danger" : "primary" }, yes))));
     dialog.addEventListener("close", () => {
       dialog.remove();

@@ -1,13 +1,14 @@
 /* One task in the list of tasks: made once, then changed in place, so that focus and selection stay where they are. */
 
-import { cancelButton } from "./cancel.js";
-import { api, badge, elapsed, h, here, icon, patch, progressBar, seconds, sinceThen, until } from "./kit.js";
+import { cancelButton, isStopping, markStopping } from "./cancel.js";
+import { downloadLink } from "./download.js";
+import { api, badge, elapsed, h, here, patch, progressBar, said, seconds, sinceThen, until } from "./kit.js";
 import { CAUSES, ending, endedTitle, isOpen, waitsFor } from "./task-words.js";
 
 export class TaskItem {
   #badge = h("div");
   #title = h("h3");
-  #said = h("p", { class: "said" });
+  #said = h("p", { class: "said words" });
   #bar = h("div");
   #facts = h("p", { class: "facts-line" });
   #why = h("div");
@@ -24,17 +25,18 @@ export class TaskItem {
     this.task = task;
     this.element.id = `task-${task.id}`;
     patch(this.#badge, task.state, () => badge(task.state));
-    patch(this.#title, task.title, () => h("a", { href: here(`tasks/${task.number}`) }, task.title));
-    patch(this.#said, said(task), () => said(task));
-    this.#said.hidden = !said(task);
+    patch(this.#title, task.title, () => h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title));
+    patch(this.#said, saysOf(task), () => saysOf(task));
+    this.#said.hidden = !saysOf(task);
     patch(this.#bar, [task.state, task.percent], () => task.state === "started" && bar(task));
     patch(this.#facts, [task.state, task.started_at, task.updated_at, task.attempts], () => facts(task));
     patch(this.#why, task.state === "failed" && task.attempts, () => task.state === "failed" && why(task));
-    patch(this.#end, [task.state, task.cancellation, task.file_name], () => actions(task));
+    if (!isOpen(task)) markStopping(task, false);
+    patch(this.#end, [task.state, task.cancellation, task.file_name, isStopping(task)], () => actions(task));
   }
 }
 
-function said(task) {
+function saysOf(task) {
   if (task.state === "waiting") return waitsFor(task);
   return task.state === "started" ? task.progress : ending(task);
 }
@@ -61,12 +63,6 @@ function actions(task) {
   return task.file_name && downloadLink(task);
 }
 
-/** A link that fetches the file a task made. */
-export function downloadLink(task) {
-  const label = `Download the file of ${task.title}`;
-  return h("a", { class: "button", href: here(`api/v2/tasks/${task.id}/file`), download: "", "aria-label": label }, icon("download", 14), "Download");
-}
-
 /** Explains a failure when it is opened; the cause stands in the events. */
 export function why(task) {
   const answer = h("div", { class: "stack" });
@@ -91,7 +87,7 @@ export function explanation(task, events) {
   const cause = CAUSES[end?.data.cause] ?? CAUSES.error;
   const whole = end?.data.message ?? "";
   return [
-    whole !== task.response && h("p", {}, whole),
+    whole && whole !== task.response && said(whole),
     h("p", {}, cause.means),
     h("p", {}, h("strong", {}, "What you can do: "), cause.help),
   ].filter(Boolean);

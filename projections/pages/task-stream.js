@@ -9,6 +9,8 @@ const BACK_OFF_SECONDS = [0.3, 0.5, 1, 2, 4, 8, 15, 30, 60];
 const REFUSED = new Set([401, 403]);
 const OPEN = new Set(["waiting", "started"]);
 const MOST_REMEMBERED = 2000;
+const MOST_OPEN = 200; // that a stream of the server begins with
+const PAGE = 100;
 
 /** Whether something may follow. */
 export function isOpen(task) {
@@ -30,12 +32,13 @@ export function isOpen(task) {
  */
 export class TaskStream {
   #versions = new Map(); // by id; what was told
-  #open = new Set(); // ids
+  #open = new Map(); // numbers by id
   #begun = false;
   #lastId = "";
   #failures = 0;
   #status = "";
-  #polledAt = -Infinity;
+  #pollAt = 0;
+  #isRefused = false;
   #stopping = new AbortController();
 
   constructor({ root, headers = async () => ({}), credentials = "same-origin", query = {} }, listener) {
@@ -46,17 +49,26 @@ export class TaskStream {
   /** Listen; returns after `stop`. */
   async run() {
     const { signal } = this.#stopping;
-    while (!signal.aborted) {
+    for (let listenAt = 0; !signal.aborted; ) {
       await shown(signal);
-      await this.#listen().catch(() => {});
+      if (Date.now() >= listenAt) {
+        await this.#listen().catch(() => {});
+        listenAt = Date.now() + jittered(BACK_OFF_SECONDS[Math.min(this.#failures, BACK_OFF_SECONDS.length - 1)]) * 1000;
+      }
       if (signal.aborted) return;
       if (!document.hidden) await this.#pollIfDue();
-      await pause(BACK_OFF_SECONDS[Math.min(this.#failures, BACK_OFF_SECONDS.length - 1)], signal);
+      const next = this.#polls ? Math.min(listenAt, this.#pollAt) : listenAt;
+      if (await pause(next - Date.now(), signal)) listenAt = 0;
     }
   }
 
   stop() {
     this.#stopping.abort();
+  }
+
+  /** Wait until somebody sees the page, or the stream is stopped. */
+  seen() {
+    return shown(this.#stopping.signal);
   }
 
   /** Ask something of `api/v2/`. */
@@ -72,6 +84,7 @@ export class TaskStream {
     const watch = new Watch();
     const signal = AbortSignal.any([this.#stopping.signal, watch.signal]);
     this.#failures += 1;
+    this.#isRefused = false;
     try {
       const headers = { Accept: "text/event-stream", ...(this.#lastId && { "Last-Event-ID": this.#lastId }) };
       const response = await this.ask("live", { query: this.query, headers, signal });
@@ -93,19 +106,24 @@ export class TaskStream {
     this.#failures = 0;
     this.#begun = true;
     this.#say("live");
-    await this.#miss(said);
+    await this.#miss(said, MOST_OPEN);
+  }
+
+  /** Whether to ask, because there is no stream. */
+  get #polls() {
+    return this.#failures >= 2 && !this.#isRefused;
   }
 
   /** While there is no stream, ask: the first time at once, then every half a minute. */
   async #pollIfDue() {
-    if (this.#failures < 2 || Date.now() - this.#polledAt < POLL_SECONDS * 1000) return;
-    this.#polledAt = Date.now();
+    if (!this.#polls || Date.now() < this.#pollAt) return;
+    this.#pollAt = Date.now() + POLL_SECONDS * 1000;
     try {
-      const pages = [await this.#page({ state: [...OPEN], limit: 100 }), await this.#page({ limit: 50 })];
-      const tasks = pages.flat().reverse();
+      const open = await this.#page({ state: [...OPEN], limit: PAGE });
+      const tasks = [...open, ...(await this.#page({ limit: 50 }))].reverse();
       tasks.forEach((task) => this.#tell(task));
       this.#begun = true;
-      await this.#miss(new Set(tasks.map((task) => task.id)));
+      await this.#miss(new Set(tasks.map((task) => task.id)), PAGE);
       this.#say("polling");
     } catch {
       this.#say("offline");
@@ -119,9 +137,11 @@ export class TaskStream {
     return (await response.json()).tasks;
   }
 
-  /** Ask after each task that was open and that is no longer listed: it has ended, or was removed. */
-  async #miss(listed) {
-    for (const id of [...this.#open].filter((one) => !listed.has(one))) {
+  /** Ask after each task that was open and that is no longer listed: it has ended, or was removed. A full list says nothing of older ones. */
+  async #miss(listed, most) {
+    const open = [...listed].filter((id) => this.#open.has(id)).map((id) => this.#open.get(id));
+    const oldest = open.length < most ? 0 : Math.min(...open);
+    for (const id of [...this.#open].filter(([one, number]) => !listed.has(one) && number >= oldest).map(([one]) => one)) {
       const response = await this.ask(`tasks/${id}`);
       if (response.ok) this.#tell(await response.json());
       else if (response.status === 404) this.#forget(id);
@@ -132,7 +152,7 @@ export class TaskStream {
     if ((this.#versions.get(task.id) ?? -1) >= task.version) return task;
     this.#versions.delete(task.id); // so that the oldest news are the first to be forgotten
     this.#versions.set(task.id, task.version);
-    if (isOpen(task)) this.#open.add(task.id);
+    if (isOpen(task)) this.#open.set(task.id, task.number);
     else this.#open.delete(task.id);
     if (this.#versions.size > MOST_REMEMBERED) this.#versions.delete(this.#versions.keys().next().value);
     this.listener.task(task, !this.#begun);
@@ -147,6 +167,7 @@ export class TaskStream {
 
   #refused(status) {
     this.#failures = BACK_OFF_SECONDS.length;
+    this.#isRefused = true;
     this.listener.refused(status);
   }
 
@@ -157,7 +178,7 @@ export class TaskStream {
   }
 }
 
-/** Ends a stream of which nothing comes, or that nobody has looked at for a while. */
+/** Ends a stream of which nothing comes, or can come, or that nobody has looked at for a while. */
 class Watch {
   #controller = new AbortController();
   #seconds = FIRST_WORD_SECONDS;
@@ -168,8 +189,11 @@ class Watch {
     if (document.hidden) this.#hiding = this.#endIn(HIDDEN_SECONDS);
   };
 
+  #leave = () => this.#controller.abort();
+
   constructor() {
     document.addEventListener("visibilitychange", this.#look);
+    addEventListener("offline", this.#leave);
     this.#look();
     this.#silence = this.#endIn(this.#seconds);
   }
@@ -193,10 +217,11 @@ class Watch {
     clearTimeout(this.#silence);
     clearTimeout(this.#hiding);
     document.removeEventListener("visibilitychange", this.#look);
+    removeEventListener("offline", this.#leave);
   }
 
   #endIn(seconds) {
-    return setTimeout(() => this.#controller.abort(), seconds * 1000);
+    return setTimeout(this.#leave, seconds * 1000);
   }
 }
 
@@ -210,14 +235,20 @@ function shown(signal) {
   });
 }
 
-/** Wait, not in step with others; no longer than until the browser finds its network again, or the page is looked at. */
-function pause(seconds, signal) {
+/** Not in step with others. */
+function jittered(seconds) {
+  return seconds * (0.75 + Math.random() / 2);
+}
+
+/** Wait; no longer than until the browser finds its network again: then true. */
+function pause(milliseconds, signal) {
   return until(signal, (done) => {
-    const timer = setTimeout(done, seconds * (0.75 + Math.random() / 2) * 1000);
-    addEventListener("online", done);
+    const back = () => done(true);
+    const timer = setTimeout(done, milliseconds, false);
+    addEventListener("online", back);
     return () => {
       clearTimeout(timer);
-      removeEventListener("online", done);
+      removeEventListener("online", back);
     };
   });
 }
@@ -226,14 +257,15 @@ function until(signal, begin) {
   return new Promise((resolve) => {
     let end = () => {};
     let ended = false;
-    const done = () => {
+    const stop = () => done();
+    const done = (answer) => {
       ended = true;
       end();
-      signal.removeEventListener("abort", done);
-      resolve();
+      signal.removeEventListener("abort", stop);
+      resolve(answer);
     };
     if (signal.aborted) return done();
-    signal.addEventListener("abort", done);
+    signal.addEventListener("abort", stop);
     end = begin(done);
     if (ended) end();
   });

@@ -21,7 +21,7 @@ export function ending(task) {
 export const CAUSES = {
   error: {
     means: "The task itself found that it could not do its work. The sentence above is its own.",
-    help: "Mend what it names, then start it again. If it names nothing that you can change, tell an administrator the task's number.",
+    help: "Mend what it names, then start it again in the CRM. If it names nothing that you can change, tell an administrator the task's number.",
   },
   "time-limit": {
     means: "The task took longer than it is allowed to, and was ended.",

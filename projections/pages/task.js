@@ -1,13 +1,14 @@
 /* Everything about one task, for its owner and for administrators. */
 
 import { Attempts } from "./attempts.js";
-import { cancelButton } from "./cancel.js";
+import { cancelButton, isStopping, markStopping, wishStands } from "./cancel.js";
+import { downloadLink } from "./download.js";
 import { absolute, api, badge, clock, frame, h, here, icon, live, notice, patch, progressBar, replace, setText, sinceThen, until } from "./kit.js";
 import { Log } from "./log.js";
 import { parametersSection } from "./parameters.js";
 import { removeButton } from "./remove.js";
 import { replayButton } from "./replay.js";
-import { downloadLink, explanation } from "./task-item.js";
+import { explanation } from "./task-item.js";
 import { ending, isOpen, spokenEnd, waitsFor } from "./task-words.js";
 import { Timeline } from "./timeline.js";
 
@@ -26,9 +27,9 @@ async function start() {
 
 function refusal(problem) {
   const again = h("button", { type: "button", onclick: start }, "Try again");
-  if (problem.status !== 404) return notice("bad", h("div", { class: "row" }, h("span", {}, problem.message), again));
+  if (![400, 404].includes(problem.status)) return notice("bad", h("div", { class: "row" }, h("span", {}, problem.message), again));
   return h("div", { class: "card empty" }, icon("search", 28), h("h1", {}, "No such task"),
-    h("p", {}, "There is no task of this number, or it is not one of yours. Tasks that ended long ago are removed."),
+    h("p", {}, "There is no task of this number, or it is somebody else's. Tasks that ended long ago are removed."),
     h("a", { class: "button", href: here("") }, "To my tasks"));
 }
 
@@ -36,7 +37,7 @@ class Page {
   #head = h("div", { class: "head" });
   #now = h("div", { class: "card padded now" });
   #facts = h("dl", { class: "card padded facts" });
-  #notices = h("div");
+  #notices = h("div", { class: "notices" });
   #reading = false;
 
   constructor(me, task, parameters) {
@@ -47,7 +48,7 @@ class Page {
     this.log = new Log(task.id);
     const facts = h("section", {}, h("h2", {}, "Facts"), this.#facts);
     replace(main,
-      h("p", { class: "crumb" }, h("a", { href: here("") }, "My tasks")),
+      h("p", { class: "crumb" }, task.owner === me.associate_id ? h("a", { href: here("") }, "My tasks") : h("a", { href: here("operations?view=tasks") }, "All tasks")),
       this.#notices, this.#head, this.#now,
       h("div", { class: "columns" },
         h("div", {}, this.timeline.element, this.attempts.element),
@@ -73,7 +74,7 @@ class Page {
   #show() {
     const { task } = this;
     document.title = `${task.title} – task ${task.number}`;
-    patch(this.#head, [task.title, task.state, task.cancellation, task.file_name], () => this.#makeHead());
+    patch(this.#head, [task.title, task.state, task.cancellation, task.file_name, isStopping(task)], () => this.#makeHead());
     patch(this.#now, [task.state, task.percent, task.progress, task.response, task.due_at], () => now(task));
     patch(this.#facts, [task.version], () => facts(task, this.me));
   }
@@ -87,7 +88,7 @@ class Page {
       !isOpen(task) && removeButton(task),
     ];
     return [
-      h("div", {}, h("h1", {}, task.title), h("div", { class: "meta" }, badge(task.state), h("span", {}, `No. ${task.number}`), times(task))),
+      h("div", {}, h("h1", { class: "words" }, task.title), h("div", { class: "meta" }, badge(task.state), h("span", {}, `No. ${task.number}`), times(task))),
       h("div", { class: "row" }, ...actions),
     ];
   }
@@ -101,6 +102,8 @@ class Page {
       const [events, { attempts }] = await Promise.all([this.timeline.read(this.task.id), api(`tasks/${this.task.id}/attempts`), this.log.read()]);
       this.attempts.show(attempts);
       if (this.task.state === "failed") this.#explain(events);
+      markStopping(this.task, isOpen(this.task) && wishStands(events));
+      this.#show();
     } catch (problem) {
       replace(this.#notices, notice("bad", problem.message));
     } finally {
@@ -128,10 +131,10 @@ function times(task) {
 
 function now(task) {
   if (task.state === "waiting") return h("p", {}, waitsFor(task));
-  if (task.state !== "started") return h("p", {}, ending(task));
+  if (task.state !== "started") return h("p", { class: "words" }, ending(task));
   return [
     h("div", { class: "bar" }, progressBar(task.percent, "Progress"), h("span", {}, task.percent > 0 ? `${task.percent} %` : "")),
-    task.progress && h("p", {}, task.progress),
+    task.progress && h("p", { class: "words" }, task.progress),
   ];
 }
 

@@ -58,6 +58,7 @@ async function load() {
       api("tasks", { query: { state: OPEN, limit: 100 } }),
       api("tasks", { query: { ...wanted, limit: 20 } }),
     ]);
+    forgetEnded();
     [...open.tasks, ...page.tasks].forEach(keep);
     next = page.next_before;
     loaded = true;
@@ -66,6 +67,11 @@ async function load() {
   } catch (problem) {
     failed(problem, load);
   }
+}
+
+/** What other filters brought would leave gaps between the tasks of this one. */
+function forgetEnded() {
+  for (const [id, { task }] of items) if (!isOpen(task)) items.delete(id);
 }
 
 async function loadMore() {
@@ -145,8 +151,8 @@ function empty() {
   const filtered = state || name;
   return h("div", { class: "card empty" },
     icon(filtered ? "search" : "inbox", 28),
-    h("h2", {}, filtered ? "No task fits" : "No tasks yet"),
-    h("p", {}, filtered ? "None of your tasks is in this state and of this kind." : "What you start in the CRM and takes longer, such as a mail merge or a report, shows up here with its progress and its result."),
+    h("h2", {}, filtered ? "No matching task" : "No tasks yet"),
+    h("p", {}, filtered ? "None of your tasks is in this state and of this kind." : "What takes a while, such as a mail merge or a report, shows up here as soon as you start it in the CRM: with its progress, and then its result."),
     filtered && h("button", { type: "button", onclick: () => { filters.reset(); load(); } }, "Show all"));
 }
 
@@ -163,12 +169,13 @@ function inWords(name) {
 }
 
 function failed(problem, again) {
-  if (!loaded) replace(list);
+  if (!items.size) replace(list);
   const retry = h("button", { type: "button", onclick: again }, "Try again");
   replace(document.querySelector("#notices"), notice("bad", h("div", { class: "row" }, h("span", {}, problem.message), retry)));
 }
 
 function showStatus(status, since) {
+  if (!loaded && status !== "offline") load();
   const words = { live: "Live", polling: "Updated every 30 s", offline: "Offline" }[status];
   const tone = { live: "good", polling: "", offline: "warn" }[status];
   replace(document.querySelector("#status"), h("span", { class: `badge ${tone}` }, icon(status === "offline" ? "offline" : "check", 14), words));

@@ -1,10 +1,12 @@
 /* Time in words, which keeps counting: one clock for the whole page. */
 
 const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "long" });
+const RELATIVE_NUMBERS = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "long" });
 const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 30], ["month", 12], ["year", Infinity]];
+const STEPS = [["second", 60], ["minute", 60], ["hour", 24]];
+const DAYS = [["day", 30, 1], ["month", 365, 30.44], ["year", Infinity, 365.25]]; // each up to so many days, and how many it has
 
 /** Seconds from one time to another, or to now. @param {string} from RFC 3339 @param {string|null} [to] */
 export function seconds(from, to = null) {
@@ -19,7 +21,22 @@ export function ago(time) {
     if (Math.abs(count) < size) return RELATIVE.format(Math.trunc(count), unit);
     count /= size;
   }
-  return "";
+  const days = midnights(time);
+  const [unit, , size] = DAYS.find(([, most]) => Math.abs(days) < most);
+  return unit === "day" ? RELATIVE.format(days, unit) : RELATIVE_NUMBERS.format(Math.trunc(days / size), unit);
+}
+
+/** Days of the calendar from now on: what is 30 hours off can be tomorrow or the day after. */
+function midnights(time) {
+  const [then, today] = [new Date(time), new Date()].map((one) => new Date(one.getFullYear(), one.getMonth(), one.getDate(), 12));
+  return Math.round((then - today) / 86_400_000);
+}
+
+const WRITTEN = /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d) UTC\b/g;
+
+/** A sentence of the server with its times in the user's own zone. */
+export function localTimes(text) {
+  return text.replaceAll(WRITTEN, (_, day, at) => absolute(`${day}T${at}Z`));
 }
 
 /** Date and time to the second, in the user's own zone and manner. */

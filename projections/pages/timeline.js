@@ -1,6 +1,6 @@
 /* What happened to a task, in the order in which it happened. */
 
-import { absolute, api, h, patch } from "./kit.js";
+import { absolute, api, h, localTimes, patch, said } from "./kit.js";
 
 /* Of a long task there are thousands: hidden unless asked for. */
 const MINOR = new Set(["ProgressReported", "CheckpointSaved"]);
@@ -42,6 +42,7 @@ function entry(event, before) {
   const at = new Date(event.occurred_at);
   const sameDay = before && new Date(before.occurred_at).toDateString() === at.toDateString();
   const day = sameDay || (!before && at.toDateString() === new Date().toDateString()) ? "" : `${DAY.format(at)}, `;
-  const text = h("p", { class: MINOR.has(event.type) ? "minor" : null }, event.text);
+  const text = said(localTimes(event.text));
+  if (MINOR.has(event.type)) text.classList.add("minor");
   return h("li", { class: TONES[event.type] ?? null }, text, h("time", { datetime: event.occurred_at, title: absolute(event.occurred_at) }, day, TIME.format(at)));
 }

@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parents[1] / "pages"
 #: Which file is shown where.
 PAGES = {
     "/": "tasks.html",
+    "/tasks": "tasks.html",  # what is left of a task's address without its number
     "/login": "login.html",
     "/tasks/{number:str}": "task.html",
     "/operations": "operations.html",

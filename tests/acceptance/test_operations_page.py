@@ -47,7 +47,7 @@ def test_figures_workers_and_queues_say_what_is_so(page: Page, desk: PageDesk) -
     expect(figure(page, "Running")).to_have_text("1", timeout=10_000)
     expect(row(page, "Working").get_by_role("link", name="Somebody's letters")).to_be_visible()
     expect(row(page, "batchtask.tasks").locator('[data-label="Consumers"]')).to_have_text("1")
-    expect(page.get_by_text("All of it: done")).to_be_visible()
+    expect(page.get_by_text("Whole period: done")).to_be_visible()
     desk.system.open_gates(task_id)
     expect(figure(page, "Running")).to_have_text("0", timeout=10_000)
 
@@ -56,21 +56,23 @@ def test_a_pause_stops_all_workers_and_says_who_and_why(page: Page, desk: PageDe
     page.get_by_role("button", name="Pause all workers").click()
     page.get_by_label("Reason").fill("moving the database")
     page.get_by_role("button", name="Pause", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="said Ann: moving the database.")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="Ann paused all workers on")).to_contain_text(
+        ": moving the database. Nothing waits yet."
+    )
     expect(row(page, "Paused")).to_be_visible()
     desk.system.wait(lambda: any("worker paused" in part.output for part in desk.system.parts))
     task_id = desk.submit("noop", "Waits for the end of the pause")
 
     page.get_by_role("button", name="Resume all workers").click()
 
-    expect(page.get_by_role("status").filter(has_text="All workers pause")).to_have_count(0)
+    expect(page.get_by_role("status").filter(has_text="paused all workers")).to_have_count(0)
     desk.system.wait_finished(task_id)
 
 
 def test_a_chart_can_be_read_by_the_keyboard_and_as_a_table(page: Page) -> None:
     chart = page.get_by_role("figure").filter(has=page.get_by_role("heading", name="Tasks"))
     plot = chart.get_by_role("img")
-    expect(chart.get_by_text("All of it:")).to_be_visible()
+    expect(chart.get_by_text("Whole period:")).to_be_visible()
     plot.press("ArrowLeft")
     expect(chart.get_by_text("From ").first).to_be_visible()
     chart.get_by_text("As a table").click()
@@ -131,6 +133,19 @@ def test_older_tasks_come_page_by_page(page: Page, desk: PageDesk) -> None:
     expect(page.get_by_role("button", name="Show older tasks")).to_be_hidden()
 
 
+def test_a_task_is_opened_by_its_number_or_its_id(page: Page, desk: PageDesk) -> None:
+    ids = desk.record(failed("noop", "The one that was called about"))
+    page.get_by_role("link", name="Tasks", exact=True).click()
+    field = page.get_by_label("Open a task by its number or id")
+    field.fill(f" {ids['The one that was called about']} ")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="The one that was called about")).to_be_visible()
+    page.go_back()
+    field.fill("No. 999999")
+    field.press("Enter")
+    expect(page.get_by_role("heading", name="No such task")).to_be_visible()
+
+
 def test_schedules_are_added_paused_and_removed_and_what_does_not_fit_is_told(page: Page) -> None:
     page.goto("operations?view=schedules")
     page.get_by_role("button", name="Add a schedule").click()
@@ -144,7 +159,7 @@ def test_schedules_are_added_paused_and_removed_and_what_does_not_fit_is_told(pa
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("61")
     page.get_by_label("When").fill("30 2 * * *")
-    page.get_by_role("button", name="Add", exact=True).click()
+    page.keyboard.press("Enter")
     expect(row(page, "nightly")).to_be_visible()
 
     page.get_by_role("button", name="Pause nightly").click()

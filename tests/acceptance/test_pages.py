@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from batchtask.definitions import CancellationBehaviour
-from batchtask.events import AttemptFailed, AttemptStarted, TaskFailed
+from batchtask.events import (
+    AttemptFailed,
+    AttemptStarted,
+    CancelRequested,
+    RetryScheduled,
+    TaskFailed,
+    TaskSucceeded,
+)
 from batchtask.outcomes import Cause
 from tests.access_support import PASSWORD
 from tests.browser import PHONE, log_in, visitor
@@ -112,7 +120,8 @@ def test_a_failure_is_explained_in_plain_words_and_a_traceback_is_for_administra
     desk.record(Told("mail-merge", "Reminders", 60, [(50, STARTED), (40, broken), (40, failed)]))
     page.reload()
     item(page, "Reminders").get_by_text("Why did it fail?").click()
-    expect(item(page, "Reminders")).to_contain_text("What you can do: Mend what it names, then start it again.")
+    advice = "What you can do: Mend what it names, then start it again in the CRM."
+    expect(item(page, "Reminders")).to_contain_text(advice)
 
     open_task(page, "Reminders")
     expect(page.get_by_text("Failed for good: The template is missing.")).to_be_visible()
@@ -140,6 +149,48 @@ def test_a_task_can_be_followed_on_its_page_and_removed_there_when_it_has_ended(
     expect(item(page, "Company list")).to_have_count(0)
 
 
+def test_a_task_that_was_asked_to_stop_says_so_until_it_has(page: Page, desk: PageDesk) -> None:
+    asked = CancelRequested(requested_by=0, reason="The list is wrong")
+    desk.record(Told("sleep", "On its way out", 30, [(29, STARTED), (3, asked)]))
+    page.reload()
+    open_task(page, "On its way out")
+    expect(page.get_by_role("button", name="Stop On its way out")).to_have_text("Stopping…")
+    expect(page.get_by_role("button", name="Stop On its way out")).to_be_disabled()
+
+
+def test_a_file_that_is_gone_is_told_in_a_sentence(page: Page, desk: PageDesk) -> None:
+    made = TaskSucceeded(fence=1, response="Made.", file_name="letters.docx")
+    desk.record(Told("mail-merge", "Letters of long ago", 30, [(29, STARTED), (3, made)]))
+    page.reload()
+    item(page, "Letters of long ago").get_by_role("link", name="Download").click()
+    expect(page.get_by_text("The file 'letters.docx' is no longer there; submit the task again")).to_be_visible()
+
+
+def test_times_are_those_of_whoever_looks(browser: Browser, desk: PageDesk) -> None:
+    due = datetime(2027, 3, 4, 23, 30, tzinfo=UTC)
+    later = RetryScheduled(due_at=due, cause=Cause.ERROR, failures=1)
+    broken = AttemptFailed(fence=1, cause=Cause.ERROR, message="No answer.")
+    desk.record(Told("inbox", "Tried again in spring", 9, [(8, STARTED), (7, broken), (7, later)]))
+    with visitor(browser, desk.url, timezone_id="Asia/Tokyo") as page:
+        log_in(page, "bob", PASSWORD)
+        open_task(page, "Tried again in spring")
+        expect(
+            page.get_by_text("The next attempt is due at 5 Mar 2027, 08:30:00, because it failed.")
+        ).to_be_visible()
+
+
+def test_a_long_sentence_is_folded(page: Page, desk: PageDesk) -> None:
+    message = "It could not be done. " + "Because of this and that. " * 60 + "The very end."
+    broken = AttemptFailed(fence=1, cause=Cause.ERROR, message=message)
+    desk.record(Told("sleep", "Talkative", 9, [(8, STARTED), (7, broken)]))
+    page.reload()
+    open_task(page, "Talkative")
+    whole = page.get_by_role("list").get_by_text("The very end.")
+    expect(whole).to_be_hidden()
+    page.get_by_role("list").get_by_text("Show all").click()
+    expect(whole).to_be_visible()
+
+
 def test_log_lines_are_shown_and_can_be_narrowed_to_what_is_serious(page: Page, desk: PageDesk) -> None:
     desk.submit("talk", "Talking")
     open_task(page, "Talking")
@@ -148,6 +199,21 @@ def test_log_lines_are_shown_and_can_be_narrowed_to_what_is_serious(page: Page, 
     page.get_by_label("Lines to show").select_option("Warnings and errors")
     expect(log).not_to_contain_text("reading the list")
     expect(log).to_contain_text("a bad")
+
+
+def test_of_a_long_log_the_end_is_drawn_and_the_rest_on_request(page: Page, desk: PageDesk) -> None:
+    lines = [(29 - number / 100, 20, f"line {number}.") for number in range(1_500)]
+    desk.record(Told("sleep", "Chatty", 30, [(29, STARTED)], lines))
+    page.reload()
+    open_task(page, "Chatty")
+    log = page.get_by_role("list", name="Log lines")
+    log.scroll_into_view_if_needed()
+    expect(log.get_by_text("line 1499.", exact=True)).to_be_in_viewport()
+    expect(log.get_by_text("line 10.", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Show 500 earlier lines").click()
+    expect(log.get_by_text("line 0.", exact=True)).to_be_in_viewport()
+    expect(log.get_by_text("line 1499.", exact=True)).to_have_count(1)
+    expect(page.get_by_role("button", name="earlier lines")).to_be_hidden()
 
 
 def test_what_users_write_is_text_and_never_a_page(page: Page, desk: PageDesk) -> None:
@@ -160,6 +226,17 @@ def test_what_users_write_is_text_and_never_a_page(page: Page, desk: PageDesk) -
         expect(place).to_contain_text(SCRIPT)
     expect(page.locator("img")).to_have_count(0)
     assert page.evaluate("window.harmed") is None
+
+
+def test_a_lost_network_is_told_at_once_and_a_found_one_brings_what_happened(page: Page, desk: PageDesk) -> None:
+    page.context.set_offline(True)
+    page.evaluate("dispatchEvent(new Event('offline'))")
+    expect(page.get_by_text("No connection to the server since")).to_be_visible()
+    desk.record(Told("report", "Meanwhile", 1))
+    page.context.set_offline(False)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    expect(item(page, "Meanwhile")).to_be_visible()
+    expect(page.get_by_text("No connection to the server since")).to_have_count(0)
 
 
 def test_the_list_goes_on_where_it_was_when_the_session_is_over(page: Page) -> None:

@@ -130,7 +130,7 @@ TABLE = [
 ELSEWHERE = {f"GET {V2}/live", f"GET {V2}/tasks/{{key}}/file", "GET /session"}
 #: Everybody may: pages without anybody's data in them, the document, and logging in and out.
 OPEN_TO_ALL = {
-    "GET /", "GET /login", "GET /operations", "GET /tasks/{number}", "GET /pages/{name}",
+    "GET /", "GET /login", "GET /operations", "GET /tasks", "GET /tasks/{number}", "GET /pages/{name}",
     "GET /api", "GET /api/openapi.json", "GET /api/{path}", "POST /login", "POST /logout",
 }  # fmt: skip
 

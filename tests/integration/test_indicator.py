@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -243,6 +244,69 @@ def test_texts_of_tasks_stay_text(page: Page, embedding: Embedding) -> None:
     assert page.evaluate("window.evil") is None
 
 
+def test_a_click_keeps_open_what_the_pointer_opened_and_another_closes_it(page: Page, embedding: Embedding) -> None:
+    embedding.record(STARTED)
+    indicator = opened(page, embedding)
+    button(indicator).click()  # the pointer comes over it first
+    expect(indicator.get_by_role("link")).to_be_visible()
+    button(indicator).click()
+    expect(indicator.get_by_role("link")).to_be_hidden()
+
+
+def test_list_and_messages_are_seen_whatever_the_page_around_is_like(page: Page, embedding: Embedding) -> None:
+    task_id = embedding.record(STARTED, HALF)
+    embedding.record(STARTED)
+    indicator = opened(page, embedding)
+    expect(button(indicator)).to_be_visible()
+    page.evaluate("""() => Object.assign(document.querySelector("p").style, {
+        position: "absolute", right: "0", bottom: "0", overflow: "hidden", height: "40px", lineHeight: "80px",
+        transform: "translateX(0)", filter: "blur(0)", textTransform: "uppercase", letterSpacing: "9px", zIndex: "-1"
+    })""")
+    page.keyboard.press("Tab")
+    expect(indicator.get_by_role("link").first).to_be_in_viewport(ratio=1)
+    expect(indicator.locator(".panel")).to_be_in_viewport(ratio=1)
+    expect(indicator.locator(".panel")).to_have_css("text-transform", "none")
+    embedding.append(task_id, DONE, after=2)
+    expect(indicator.locator(".toast")).to_be_in_viewport(ratio=1)
+    expect(indicator.locator(".toast")).to_have_css("letter-spacing", "normal")
+    indicator.get_by_role("button", name="Close").click()
+    expect(indicator.locator(".toast")).to_have_count(0)
+
+
+def test_a_success_passes_a_failure_stays_and_what_found_no_room_is_counted(page: Page, embedding: Embedding) -> None:
+    page.clock.install(time=datetime.now(UTC))
+    tasks = [embedding.record(STARTED) for _ in range(5)]
+    indicator = opened(page, embedding)
+    eventually(lambda: page.clock.run_for(300) or button(indicator).is_visible())
+    for task_id in tasks[:4]:
+        embedding.append(task_id, DONE, after=1)
+    eventually(lambda: page.clock.run_for(100) or len(heard(page, "finished")) == 4)
+    expect(indicator.locator(".toast")).to_have_count(3)
+    expect(indicator.get_by_role("link", name="and 1 more")).to_be_visible()
+    embedding.append(tasks[4], TaskFailed(cause=Cause.ERROR, message="The template is gone."), after=1)
+    eventually(lambda: page.clock.run_for(100) or len(heard(page, "finished")) == 5)
+    page.clock.run_for(60_000)
+    expect(indicator.locator(".toast")).to_have_count(1)
+    expect(indicator.locator(".toast")).to_contain_text("The template is gone.")
+    indicator.get_by_role("button", name="Close").click()
+    expect(indicator.get_by_role("link", name="more")).to_be_hidden()
+
+
+def test_a_page_behind_others_leaves_it_to_one_that_is_seen_to_tell(page: Page, embedding: Embedding) -> None:
+    task_id = embedding.record(STARTED)
+    behind, seen = page, page.context.new_page()
+    for tab in (behind, seen):
+        expect(button(opened(tab, embedding))).to_be_visible()
+    behind.evaluate("Object.defineProperty(document, 'hidden', { get: () => window.isHidden ?? true })")
+    embedding.append(task_id, DONE, after=1)
+    expect(button(behind.locator("batch-task-indicator"))).to_be_hidden()
+    eventually(lambda: heard(seen, "finished"))
+    assert heard(seen, "finished")[0]["first"] is True
+    behind.evaluate("() => { window.isHidden = false; document.dispatchEvent(new Event('visibilitychange')); }")
+    eventually(lambda: heard(behind, "finished"))
+    assert heard(behind, "finished")[0]["first"] is False
+
+
 def test_wheels_turn_unless_the_user_wants_little_motion(page: Page, embedding: Embedding) -> None:
     embedding.record(STARTED)
     wheel = opened(page, embedding).locator(".wheel").first
@@ -337,6 +401,29 @@ def test_where_streams_are_impossible_it_asks_now_and_then(page: Page, embedding
     eventually(lambda: passes(5) or len(heard(page, "finished")) == 2)
     assert {event["first"] for event in heard(page, "finished")} == {True}
     expect(button(indicator)).to_be_hidden()
+
+
+def test_without_a_stream_it_asks_every_half_minute_however_long_that_lasts(page: Page, embedding: Embedding) -> None:
+    page.route("**/api/v2/live*", lambda route: route.fulfill(status=502))
+    page.add_init_script("""
+        window.asked = [];
+        const real = window.fetch;
+        window.fetch = (url, options) => {
+            if (String(url).includes("tasks?state=")) window.asked.push(Date.now() / 1000);
+            return real(url, options);
+        };
+    """)
+    page.clock.install(time=datetime.now(UTC))
+    page.goto(f"{embedding.origin}/page")
+
+    def asked() -> list[float]:
+        page.clock.run_for(3000)
+        times: list[float] = page.evaluate("window.asked")
+        return times
+
+    eventually(lambda: len(asked()) > 12, seconds=60)
+    waited = [after - before for before, after in pairwise(asked())]
+    assert all(29 < seconds < 40 for seconds in waited), waited
 
 
 def test_who_is_not_logged_in_sees_nothing_and_may_log_in_later(page: Page, embedding: Embedding) -> None:

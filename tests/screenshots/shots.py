@@ -61,11 +61,11 @@ def offline(page: Page) -> None:
     shown("Autumn letter, 240 recipients")(page)
     page.context.set_offline(True)
     page.evaluate("dispatchEvent(new Event('offline'))")
-    expect(page.get_by_text("Offline")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Offline")).to_be_visible()
 
 
 def charted(page: Page) -> None:
-    expect(page.get_by_text("All of it: done")).to_be_visible()
+    expect(page.get_by_text("Whole period: done")).to_be_visible()
     expect(page.get_by_text("crm-batch-2").first).to_be_visible()
 
 
@@ -76,7 +76,7 @@ def pausing(page: Page) -> None:
 
 
 def stopping_all(page: Page) -> None:
-    page.get_by_role("button", name="Stop all that fit and are open").click()
+    page.get_by_role("button", name="Stop all matching open tasks").click()
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
@@ -93,6 +93,7 @@ SHOTS = [
     Shot("tasks-why", "", prepare=explained, themes=("light",)),
     Shot("tasks-stop", "", prepare=stopping, whole=False),
     Shot("tasks-indicator", "", prepare=unfolded, whole=False, readme=True),
+    Shot("tasks-offline", "", prepare=offline, whole=False, themes=("light",)),
     Shot("tasks-empty", "", user=NEWCOMER, prepare=shown("No tasks yet")),
     Shot("task-running", "tasks/{Autumn letter, 240 recipients}", prepare=shown("Submitted by bob")),
     Shot("task-failed", "tasks/{Dunning letters for November}", prepare=shown("What you can do:"), readme=True),
