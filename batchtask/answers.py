@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 
 from batchtask.definitions import CancelledByRequest, TaskDefinition, TaskFailure, TimeIsShort
-from batchtask.errors import BatchTaskError
+from batchtask.errors import BatchTaskError, StoreUnavailable
 from batchtask.outcomes import Cancelled, Failed, Passed, Snoozed, Succeeded, TimedOut
 from batchtask.retrying import RetryPolicy
 
@@ -18,6 +18,7 @@ Answer = Succeeded | Failed | Cancelled | Snoozed | Passed | TimedOut
 
 #: Longest message kept; the original's column holds 254, the events may hold more.
 LONGEST_TEXT = 10_000
+_DATABASE_AWAY = "The database did not answer while the task was at work. Start it again; if that fails, too, tell an administrator."
 
 
 def answer_of(
@@ -36,13 +37,16 @@ def answer_of(
         raise
     except CancelledByRequest as stop:
         return Cancelled(response=clean(_words(stop)))
+    except StoreUnavailable as error:
+        # What it says is for operators: it names servers and settings.
+        return Failed(message=_DATABASE_AWAY, detail=_trace(), retry=_named(error, definition.retry))
     except (TaskFailure, BatchTaskError) as error:
         return Failed(message=clean(_words(error)), retry=_named(error, definition.retry))
     except BaseException as error:
         if isinstance(error, TimeIsShort) and definition.soft_timeout_seconds:
             return TimedOut(limit_seconds=definition.soft_timeout_seconds)
         retry = _retried(error, definition.retry)
-        return Failed(message=_internal(error), detail=clean(traceback.format_exc()), retry=retry)
+        return Failed(message=_internal(error), detail=_trace(), retry=retry)
 
 
 def _told(definition: TaskDefinition, answer: object) -> Answer:
@@ -67,6 +71,10 @@ def _told(definition: TaskDefinition, answer: object) -> Answer:
 def clean(text: str) -> str:
     """Make text that every codec takes: lone surrogates come from file names that are not UTF-8."""
     return text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+
+
+def _trace() -> str:
+    return clean(traceback.format_exc())
 
 
 def _retried(error: BaseException, policy: RetryPolicy) -> bool:

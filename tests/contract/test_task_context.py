@@ -237,6 +237,14 @@ def test_any_other_error_is_told_to_the_operator(bench: Bench, scenario: str, wh
     assert outcome.retry is retry
 
 
+def test_a_database_that_is_away_is_told_without_its_address(bench: Bench) -> None:
+    outcome = bench.attempt("asks_a_database_that_is_away")
+
+    assert isinstance(outcome, Failed)
+    assert outcome.message.startswith("The database did not answer while the task was at work. Start it again;")
+    assert "10.0.0.7" in outcome.detail
+
+
 def test_lines_at_info_and_above_of_any_logger_are_kept(bench: Bench) -> None:
     bench.attempt("talks")
 

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from batchtask.definitions import OnSoftLimit, TaskContext, TaskFailure, TimeIsShort, task
+from batchtask.errors import StoreUnavailable
 from batchtask.outcomes import Cancelled, Failed, Snoozed, Succeeded
 from batchtask.retrying import RetryPolicy
 from batchtask.testing import Killed
@@ -100,6 +101,11 @@ def raises_other(context: TaskContext, die: Callable[[], Any]) -> None:
 @scenario
 def raises_wordy(context: TaskContext, die: Callable[[], Any]) -> None:
     raise ValueError("no room\n[SQL: INSERT ...]\n[parameters: 'Kari']")
+
+
+@scenario
+def asks_a_database_that_is_away(context: TaskContext, die: Callable[[], Any]) -> None:
+    raise StoreUnavailable("connection to server at 10.0.0.7 refused")
 
 
 @scenario
