@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -36,6 +36,8 @@ class ClaimRequest:
     unable: str = ""  #: why this worker cannot run it
     turn: Distance | None = None  #: the definition's runs never overlap
     alone: bool = False  #: nothing runs beside it that could be waited for, so a last chance is granted, too
+    #: Whether the broker still leaves the delivery with us: one that it took back proves nobody dead any more.
+    in_hand: Callable[[], bool] = field(default=lambda: True, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -77,6 +79,7 @@ class ClaimDesk:
         self._worker = worker
         self._now = now
         self._turns = Turns(store.engine)
+        self._unanswered: dict[int, ClaimRequest] = {}  #: by `id`: may stand in their streams, and nobody was told
 
     def first_tries(self, requests: Sequence[ClaimRequest]) -> FirstTries:
         """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
@@ -114,6 +117,15 @@ class ClaimDesk:
             else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
+
+    def broke_off(self, requests: Sequence[ClaimRequest]) -> None:
+        """Note that these get no answer: what they may have appended is theirs when they come again."""
+        self._unanswered |= {id(request): request for request in requests}
+
+    def answered(self, requests: Sequence[ClaimRequest]) -> None:
+        """Note that these have their answers: what they appended is in somebody's hands."""
+        for request in requests:
+            self._unanswered.pop(id(request), None)
 
     def _decide_together(self, requests: Sequence[ClaimRequest]) -> dict[int, ClaimAnswer]:
         """Decide on as many as possible with one look and one append; by `id` of the request, without the others."""
@@ -161,8 +173,7 @@ class ClaimDesk:
             return Refused("removed", [])  # it had ended, and somebody removed it: this is a copy of its message
         if state.name != request.command.name:
             return Refused("another task", [])  # the first with this id counts, and has a message of its own
-        if state.phase is Phase.RUNNING and (state.worker, state.delivery_id) == (self._worker, request.message_id):
-            # Our own claim, whose answer was lost with a database connection.
+        if id(request) in self._unanswered and self._stands(request, state):
             return self._lease(request, history, state)
         at = self._now()
         intention = self._intention(request, at)
@@ -183,6 +194,11 @@ class ClaimDesk:
             return LastChance()
         return _Proposal(request, append, history, after)
 
+    def _stands(self, request: ClaimRequest, state: TaskState) -> bool:
+        """Whether a claim was granted before, and its answer lost with a database connection."""
+        ours = (state.worker, state.delivery_id) == (self._worker, request.message_id)
+        return state.phase is Phase.RUNNING and ours
+
     def _concluded(self, proposal: _Proposal) -> Lease | Refused:
         append = proposal.append
         if not isinstance(append.events[-1], AttemptStarted):
@@ -195,7 +211,7 @@ class ClaimDesk:
             at=at,
             worker=self._worker,
             delivery_id=request.message_id,
-            redelivered=request.redelivered,
+            redelivered=request.redelivered and request.in_hand(),
             deadline_at=deadline_at,
             held=request.held,
             lease_seconds=request.lease_seconds,

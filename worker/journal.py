@@ -37,8 +37,17 @@ class Journal:
         Raises:
             StoreUnavailable: Not known what was written; writing again finds out.
         """
-        records = [request for request in requests if isinstance(request, RecordRequest)]
         claims = [request for request in requests if isinstance(request, ClaimRequest)]
+        try:
+            answers = self._write(requests, claims)
+        except BaseException:
+            self._claims.broke_off(claims)
+            raise
+        self._claims.answered(claims)
+        return answers
+
+    def _write(self, requests: Sequence[Request], claims: Sequence[ClaimRequest]) -> list[Answer | Exception]:
+        records = [request for request in requests if isinstance(request, RecordRequest)]
         plain = self._records.plain(records)
         tries = self._claims.first_tries(claims)
         # A claim of a task that records at this moment is a redelivery; it looks at the stream afterwards.

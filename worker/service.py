@@ -221,9 +221,10 @@ class Worker:
         with contextlib.suppress(ValueError, UnicodeDecodeError):
             number, _, force = body.decode().partition(" ")
             task_id = TaskId(UUID(number))
-            if holding := self._deps.holding.get(task_id):
-                holding.cancel_wanted = True
-                holding.cancel_forced = holding.cancel_forced or force == "force"
+            for (held_id, _), holding in self._deps.holding.items():
+                if held_id == task_id:
+                    holding.cancel_wanted = True
+                    holding.cancel_forced = holding.cancel_forced or force == "force"
             if task_id in self._deps.running:
                 heed_cancel(self._deps.running[task_id], self._deps, force=force == "force")
 
