@@ -202,6 +202,13 @@ class StoreUnavailable(StoreError):
         return f"the database does not answer ({self.cause}); check BATCHTASK_DATABASE_URL and that the server runs"
 
 
+class StoreBusy(StoreUnavailable):
+    """Another transaction has locked what is wanted, for longer than one cares to wait. Nothing was written."""
+
+    def __str__(self) -> str:
+        return f"another transaction is in the way ({self.cause}); try again"
+
+
 class TaskNotFound(StoreError):
     """No stream of this id exists."""
 
