@@ -64,7 +64,7 @@ class Journal:
         except BaseException:
             self._claims.broke_off(claims)
             raise
-        self._claims.answered(claims)
+        self._claims.answered(claims, answers)
         return answers
 
     def _write(self, requests: Sequence[Request], claims: Sequence[ClaimRequest]) -> list[Answer | Exception]:
