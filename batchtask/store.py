@@ -200,7 +200,7 @@ def insert_events(
     beginning = {event.task_id for event in ensure}
     rows = [_row(event, 0, None) for event in ensure]
     for append in appends:
-        rows += _rows(append, begins=append.task_id in beginning)
+        rows += _rows(append, begins=append.task_id in beginning and append.expected_version == 0)
     # In one order everywhere, or two writers of the same streams could wait for each other.
     rows.sort(key=lambda row: (row.task_id, row.version))
     written = connection.exec_driver_sql(_INSERT, (storable(_encoder.encode(rows)),))
