@@ -10,7 +10,8 @@
     │                                                                       (refused before publishing: mend the call)
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
-    │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
+    │                  StoreUnavailable (the database does not answer: try again) → StoreBusy (a lock is in the way)
+    │                  TaskNotFound
     │                  ScheduleNotFound · WorkerNotFound · UserNotFound · TokenNotFound
     ├─ SecretUnreadable                                                     (enter the password anew)
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
