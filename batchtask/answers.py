@@ -18,7 +18,10 @@ Answer = Succeeded | Failed | Cancelled | Snoozed | Passed | TimedOut
 
 #: Longest message kept; the original's column holds 254, the events may hold more.
 LONGEST_TEXT = 10_000
-_DATABASE_AWAY = "The database did not answer while the task was at work. Start it again; if that fails, too, tell an administrator."
+_DATABASE_AWAY = (
+    "The database did not answer while the task was at work. "
+    "Start it again; tell your administrator if that fails, too."
+)
 
 
 def answer_of(

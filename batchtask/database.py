@@ -14,7 +14,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import NullPool
 
-from batchtask.errors import SchemaMissing, SettingsError, StoreUnavailable
+from batchtask.errors import SchemaMissing, SettingsError, StoreBusy, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -37,12 +37,18 @@ IDLE_SECONDS = 15
 _ALIVE = {"keepalives_idle": 15, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 30_000}
 #: "Program limit exceeded": the driver calls it operational, and yet it is for what was to be written.
 _LIMIT_OF_CONTENT = "54"
+_LOCKED = "55P03"
 #: Before a database that is away is asked again. A guess.
 PAUSE_SECONDS = 0.5
 
 
 def make_engine(
-    url: str, *, pool_size: int = 5, pre_ping: bool = False, idle_seconds: float | None = IDLE_SECONDS
+    url: str,
+    *,
+    pool_size: int = 5,
+    pre_ping: bool = False,
+    idle_seconds: float | None = IDLE_SECONDS,
+    lock_seconds: float | None = None,
 ) -> Engine:
     """Make an engine; nothing connects yet.
 
@@ -51,6 +57,7 @@ def make_engine(
         pool_size: Connections that are kept; 0 = none, each is closed after its use.
         pre_ping: Try each connection before it is used, for callers that cannot repeat what they do after a loss.
         idle_seconds: The server ends a transaction in which nothing is said for so long; None = as it is set up.
+        lock_seconds: A statement that waits for a lock for so long ends with `StoreBusy`; None = it waits.
 
     Raises:
         SettingsError: The URL cannot be read.
@@ -66,15 +73,19 @@ def make_engine(
         )
     except Exception as error:
         raise SettingsError([f"BATCHTASK_DATABASE_URL cannot be used: {error}"]) from error
-    event.listen(engine, "connect", partial(_limit_locks, idle_seconds))
+    event.listen(engine, "connect", partial(_limit_locks, idle_seconds, lock_seconds))
     return engine
 
 
-def _limit_locks(idle_seconds: float | None, connection: DBAPIConnection, _: object) -> None:
+def _limit_locks(
+    idle_seconds: float | None, lock_seconds: float | None, connection: DBAPIConnection, _: object
+) -> None:
     """Have the server find out soon that we vanished, or stand still, and give back what we locked."""
     settings = {f"tcp_{name}" if name.startswith("keepalives") else name: value for name, value in _ALIVE.items()}
     if idle_seconds is not None:
         settings["idle_in_transaction_session_timeout"] = round(idle_seconds * 1000)
+    if lock_seconds is not None:
+        settings["lock_timeout"] = round(lock_seconds * 1000)
     with closing(connection.cursor()) as cursor:
         cursor.execute("; ".join(f"SET {name} = {value}" for name, value in settings.items()))
     connection.commit()
@@ -85,6 +96,7 @@ def database_errors() -> Iterator[None]:
     """Turn the driver's errors into ours.
 
     Raises:
+        StoreBusy: A lock was waited for in vain.
         StoreUnavailable: The server is away, refuses the login or the right, only reads, or the connection broke.
         SchemaMissing: A table is not there.
         DBAPIError: What was to be written is at fault, or the statement: trying again will not help.
@@ -95,6 +107,8 @@ def database_errors() -> Iterator[None]:
         code = getattr(error.orig, "sqlstate", None) or ""
         if code in _NO_TABLE:
             raise SchemaMissing("nothing", SCHEMA_REVISION) from error
+        if code == _LOCKED:
+            raise StoreBusy(_first_line(error)) from error
         if error.connection_invalidated or code in _REFUSES_ALL:
             raise StoreUnavailable(_first_line(error)) from error
         if isinstance(error, OperationalError | InterfaceError) and not code.startswith(_LIMIT_OF_CONTENT):

@@ -10,7 +10,8 @@
     │                                                                       (refused before publishing: mend the call)
     ├─ MessageError  → MalformedMessage · UnknownMessage                    (poison: dead-letter, never retry)
     ├─ StoreError    → WrongExpectedVersion (reload, decide again) · LeaseLost (stop at once, record nothing)
-    │                  StoreUnavailable (the database does not answer: try again) · TaskNotFound
+    │                  StoreUnavailable (the database does not answer: try again) → StoreBusy (a lock is in the way)
+    │                  TaskNotFound
     │                  ScheduleNotFound · WorkerNotFound · UserNotFound · TokenNotFound
     ├─ SecretUnreadable                                                     (enter the password anew)
     └─ SettingsError · TopologyMismatch · SchemaMissing · BrokerUnavailable  (stop; a human must act)
@@ -200,6 +201,13 @@ class StoreUnavailable(StoreError):
 
     def __str__(self) -> str:
         return f"the database does not answer ({self.cause}); check BATCHTASK_DATABASE_URL and that the server runs"
+
+
+class StoreBusy(StoreUnavailable):
+    """Another transaction has locked what is wanted, for longer than one cares to wait. Nothing was written."""
+
+    def __str__(self) -> str:
+        return f"another transaction is in the way ({self.cause}); try again"
 
 
 class TaskNotFound(StoreError):

@@ -33,8 +33,9 @@ WITH row AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%s::json) AS row (task_id uuid, version int, place int, follows int, type text,
         schema_version smallint, occurred_at timestamptz, data jsonb)
 ), first AS (
-    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
-    SELECT task_id, version, type, schema_version, occurred_at, data FROM row
+    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, recorded_at, data)
+    -- By now, and not by the default, which is when the transaction began: a lease is as old as its last event.
+    SELECT task_id, version, type, schema_version, occurred_at, clock_timestamp(), data FROM row
     -- A stream never gets a hole, not even when the database was set back to a backup older than the broker's news.
     WHERE place = 0 AND CASE WHEN follows IS NOT NULL THEN EXISTS (
         SELECT FROM batchtask.event AS previous
@@ -45,8 +46,8 @@ WITH row AS MATERIALIZED (
     ON CONFLICT ON CONSTRAINT event_pkey DO NOTHING
     RETURNING task_id, version
 ), rest AS (
-    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, data)
-    SELECT row.task_id, row.version, type, schema_version, occurred_at, data
+    INSERT INTO batchtask.event (task_id, version, type, schema_version, occurred_at, recorded_at, data)
+    SELECT row.task_id, row.version, type, schema_version, occurred_at, clock_timestamp(), data
     FROM row JOIN first ON first.task_id = row.task_id AND first.version = row.version - row.place
     WHERE place > 0
 )
@@ -199,7 +200,7 @@ def insert_events(
     beginning = {event.task_id for event in ensure}
     rows = [_row(event, 0, None) for event in ensure]
     for append in appends:
-        rows += _rows(append, begins=append.task_id in beginning)
+        rows += _rows(append, begins=append.task_id in beginning and append.expected_version == 0)
     # In one order everywhere, or two writers of the same streams could wait for each other.
     rows.sort(key=lambda row: (row.task_id, row.version))
     written = connection.exec_driver_sql(_INSERT, (storable(_encoder.encode(rows)),))

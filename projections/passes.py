@@ -40,7 +40,7 @@ MOST_SUSPECTS = 50_000
 SMALL_PAGE = 2000
 #: The first pass of a process looks at what was recorded in this time before.
 FIRST_SPAN_SECONDS = 300.0
-#: A transaction's events are as old as its beginning: seen late, they must not be passed over.
+#: Events turn up with the commit of their transaction: seen late, they must not be passed over.
 OVERLAP_SECONDS = 10.0
 
 

@@ -81,6 +81,9 @@ class Projector:
         """
         with database_errors(), self._engine.begin() as connection:
             known = _by_task(events)
+            for versions in known.values():
+                # Only the store knows whether a stream has its beginning still: a removed task gets no row from news.
+                versions.pop(0, None)
             self._record(connection, submitted, known)
             signal_points.reached("projector.recorded")
             rows = self._fold(connection, known)

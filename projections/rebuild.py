@@ -57,7 +57,8 @@ class Rebuild:
             self._begin()
             folded = 0
             for streams in self._store.streams():
-                self._beside.project(event for events in streams.values() for event in events)
+                with self._engine.begin() as connection:
+                    self._beside.write_folded(connection, streams.values())
                 folded += len(streams)
                 self._progress(folded)
             with self._engine.begin() as connection:
@@ -74,7 +75,11 @@ class Rebuild:
             connection.execute(text(f"CREATE UNLOGGED TABLE {BESIDE} (LIKE {LIVE} INCLUDING ALL)"))
 
     def _catch_up(self, connection: Connection) -> None:
-        """Fold again what happened since its stream was read: what the live table shows must not go back."""
+        """Fold again what happened since its stream was read: what the live table shows must not go back.
+
+        What was removed since then is no missing row.
+        """
+        connection.execute(text(_FORGET_REMOVED))
         behind = connection.execute(text(_BEHIND)).scalars()
         ids = [TaskId(task_id) for task_id in behind]
         for start in range(0, len(ids), CATCH_UP_PAGE):
@@ -87,6 +92,12 @@ _BEHIND = f"""
 SELECT live.task_id FROM {LIVE} AS live LEFT JOIN {BESIDE} AS beside USING (task_id)
 WHERE beside.version IS NULL OR beside.version < live.version
 """  # noqa: S608 - names of ours only
+
+_FORGET_REMOVED = f"""
+DELETE FROM {BESIDE} AS beside
+WHERE NOT EXISTS (SELECT FROM {LIVE} AS live WHERE live.task_id = beside.task_id)
+  AND NOT EXISTS (SELECT FROM batchtask.event WHERE event.task_id = beside.task_id AND event.version = 0)
+"""  # noqa: S608
 
 _CONTENT = ", ".join(f"{{0}}.{name}" for name in COLUMN_NAMES if name != "batchtaskdefinition_id")
 _DIFFERENT = f"({_CONTENT.format('live')}) IS DISTINCT FROM ({_CONTENT.format('beside')})"

@@ -20,8 +20,8 @@ from batchtask.tables_statistics import minute_statistics, statistics_progress
 KEPT = timedelta(days=15)
 #: Summed up in one pass at most, as after an upgrade or when no projections ran for long.
 SPAN = timedelta(hours=6)
-#: An event is as old as the beginning of its transaction: older than this, none will turn up. Twice what the database
-#: lets a transaction of ours stand still (`IDLE_SECONDS`).
+#: An event turns up with the commit of its transaction: older than this, none will. Twice what the database lets a
+#: transaction of ours stand still (`IDLE_SECONDS`).
 LATE = timedelta(seconds=30)
 #: Pause between two passes, and how much longer than a pass it is at least.
 PAUSE_SECONDS, SHARE = 10.0, 19

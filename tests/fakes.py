@@ -30,14 +30,14 @@ class FakeEventStore:
         with self._lock:
             for event in ensure:
                 if not self._streams[TaskId(event.task_id)]:
-                    self._streams[TaskId(event.task_id)].append(_as_stored(event))
+                    self._streams[TaskId(event.task_id)].append(as_stored(event))
             return {append.task_id for append in appends if not self._extend(append)}
 
     def _extend(self, append: Append) -> bool:
         stream = self._streams[append.task_id]
         fits = len(stream) == append.expected_version + 1 or not append.events
         if fits:
-            stream += map(_as_stored, append.recorded())
+            stream += map(as_stored, append.recorded())
         return fits
 
     def load(self, task_id: TaskId, *, after: int = -1) -> list[RecordedEvent]:
@@ -60,7 +60,8 @@ class FakeEventStore:
             yield self.load_many(dict.fromkeys(ids[start : start + page_size], -1))
 
 
-def _as_stored(event: RecordedEvent) -> RecordedEvent:
+def as_stored(event: RecordedEvent) -> RecordedEvent:
+    """An event as it is read again: without NUL characters."""
     name = upcasters.events.name(event.body)
     data = storable(upcasters.events.encode(event.body)).encode()
     body = upcasters.events.decode(name, upcasters.events.version(name), data)

@@ -58,8 +58,8 @@ async def run_attempt(delivery: Delivery, deps: Deps) -> None:
             pass
     finally:
         deps.leased.discard(holding)
-        if deps.holding.get(request.command.id) is holding:
-            del deps.holding[request.command.id]
+        if is_known(holding, request, deps):
+            del deps.holding[request.command.id, request.message_id]
 
 
 async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
@@ -67,7 +67,7 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
     async with slot(holding, deps) as granted:
         if not granted:
             return True  # nothing was begun; the broker gives the message to somebody
-        claim = await deps.claim(as_held(request, holding))  # a second holder is refused here
+        claim = await deps.claim(as_held(request, holding, deps))  # a second holder is refused here
         signal_points.reached("attempt.claimed")
         if isinstance(claim, Lease):
             if not claim.held:
@@ -133,20 +133,26 @@ def hold(delivery: Delivery, request: ClaimRequest, deps: Deps) -> Holding | Non
 
     The earlier delivery died with its channel, the work under it did not: it goes on and settles this one.
     """
-    held = deps.holding.get(request.command.id)
-    if held is not None and held.message_id == request.message_id and held.delivery.epoch != delivery.epoch:
+    held = deps.holding.get((request.command.id, request.message_id))
+    if held is not None and held.delivery.epoch != delivery.epoch:
         held.delivery = delivery
         if held in deps.leased:
             deps.consumer.settle(delivery)  # it was acknowledged before: that was lost with the channel
         return None
     holding = Holding(request.message_id, delivery, asyncio.get_running_loop().time())
-    deps.holding.setdefault(request.command.id, holding)
+    deps.holding.setdefault((request.command.id, request.message_id), holding)
     return holding
 
 
-def as_held(request: ClaimRequest, holding: Holding) -> ClaimRequest:
+def is_known(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
+    """False for a copy of a message that we have in hand already, with the very same id."""
+    return deps.holding.get((request.command.id, request.message_id)) is holding
+
+
+def as_held(request: ClaimRequest, holding: Holding, deps: Deps) -> ClaimRequest:
     """The request as the newest delivery of its message puts it: others may have had it while ours waited."""
-    return replace(request, redelivered=holding.delivery.redelivered)
+    redelivered = holding.delivery.redelivered and is_known(holding, request, deps)
+    return replace(request, redelivered=redelivered, in_hand=lambda: deps.consumer.holds(holding.delivery))
 
 
 async def let_go(holding: Holding, deps: Deps) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from weakref import WeakValueDictionary
 
 from batchtask.errors import MessageError
 from batchtask.events import AttemptStarted, RecordedEvent
@@ -36,6 +37,8 @@ class ClaimRequest:
     unable: str = ""  #: why this worker cannot run it
     turn: Distance | None = None  #: the definition's runs never overlap
     alone: bool = False  #: nothing runs beside it that could be waited for, so a last chance is granted, too
+    #: Whether the broker still leaves the delivery with us: one that it took back proves nobody dead any more.
+    in_hand: Callable[[], bool] = field(default=lambda: True, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -77,6 +80,8 @@ class ClaimDesk:
         self._worker = worker
         self._now = now
         self._turns = Turns(store.engine)
+        self._unanswered: dict[int, ClaimRequest] = {}  #: by `id`: may stand in their streams, and nobody was told
+        self._given = WeakValueDictionary[tuple[TaskId, int], Lease]()  #: those in somebody's hands, by fence
 
     def first_tries(self, requests: Sequence[ClaimRequest]) -> FirstTries:
         """Nearly every claim is the first of its task: try that without looking, a conflict tells otherwise."""
@@ -114,6 +119,18 @@ class ClaimDesk:
             else decide_until_first(partial(self._decide_once, request))
             for request in requests
         ]
+
+    def broke_off(self, requests: Sequence[ClaimRequest]) -> None:
+        """Note that these get no answer: what they may have appended is theirs when they come again."""
+        self._unanswered |= {id(request): request for request in requests}
+
+    def answered(self, requests: Sequence[ClaimRequest], answers: Iterable[object]) -> None:
+        """Note that these have their answers: what they appended is in somebody's hands."""
+        for request in requests:
+            self._unanswered.pop(id(request), None)
+        for answer in answers:
+            if isinstance(answer, Lease):
+                self._given[answer.task_id, answer.fence] = answer
 
     def _decide_together(self, requests: Sequence[ClaimRequest]) -> dict[int, ClaimAnswer]:
         """Decide on as many as possible with one look and one append; by `id` of the request, without the others."""
@@ -161,8 +178,7 @@ class ClaimDesk:
             return Refused("removed", [])  # it had ended, and somebody removed it: this is a copy of its message
         if state.name != request.command.name:
             return Refused("another task", [])  # the first with this id counts, and has a message of its own
-        if state.phase is Phase.RUNNING and (state.worker, state.delivery_id) == (self._worker, request.message_id):
-            # Our own claim, whose answer was lost with a database connection.
+        if self._stands(request, state):
             return self._lease(request, history, state)
         at = self._now()
         intention = self._intention(request, at)
@@ -183,6 +199,20 @@ class ClaimDesk:
             return LastChance()
         return _Proposal(request, append, history, after)
 
+    def _stands(self, request: ClaimRequest, state: TaskState) -> bool:
+        """Whether a claim was granted before, and its answer lost with a database connection."""
+        if id(request) not in self._unanswered or (request.command.id, state.fence) in self._given:
+            return False
+        ours = (state.worker, state.delivery_id) == (self._worker, request.message_id)
+        return state.phase is Phase.RUNNING and ours
+
+    def _note_found(self, request: ClaimRequest) -> None:
+        """The claim of a message is found once, however many copies of it there are."""
+        same = (request.command.id, request.message_id)
+        for one in [*self._unanswered.values()]:
+            if (one.command.id, one.message_id) == same:
+                del self._unanswered[id(one)]
+
     def _concluded(self, proposal: _Proposal) -> Lease | Refused:
         append = proposal.append
         if not isinstance(append.events[-1], AttemptStarted):
@@ -195,7 +225,7 @@ class ClaimDesk:
             at=at,
             worker=self._worker,
             delivery_id=request.message_id,
-            redelivered=request.redelivered,
+            redelivered=request.redelivered and request.in_hand(),
             deadline_at=deadline_at,
             held=request.held,
             lease_seconds=request.lease_seconds,
@@ -208,6 +238,7 @@ class ClaimDesk:
         return start_attempt(self._intention(request, at))
 
     def _lease(self, request: ClaimRequest, news: Sequence[RecordedEvent], state: TaskState | None = None) -> Lease:
+        self._note_found(request)
         started = [event.body for event in news if isinstance(event.body, AttemptStarted)][-1]
         # Whoever looked at the stream goes by it: the message may be a repetition with other content.
         command = request.command if state is None else as_recorded(request.command, state)

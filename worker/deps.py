@@ -39,7 +39,7 @@ class Deps:
     held: frozenset[str]  #: names of the tasks whose messages stay unacknowledged while they run
     adjust_prefetch: Callable[[], Awaitable[None]]  #: to what fits besides the leased tasks
     slots: asyncio.Semaphore  #: a task is claimed only when it can begin at once
-    holding: dict[TaskId, Holding] = field(default_factory=dict)
+    holding: dict[tuple[TaskId, str], Holding] = field(default_factory=dict)  #: by task and message
     solitude: Solitude = field(init=False)  #: for last chances
     running: dict[TaskId, Running] = field(default_factory=dict)
     leased: set[Holding] = field(default_factory=set)  #: have a slot, and their message is acknowledged already

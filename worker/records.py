@@ -123,6 +123,9 @@ class RecordDesk:
 
     def _done(self, request: RecordRequest, append: Append, state: TaskState | None = None) -> Recorded:
         recorded = append.recorded()
+        if isinstance(request.intention, Survive):
+            # It stands in the stream of whoever has the task now: what else this attempt says must not follow it.
+            return Recorded(recorded)
         request.lease.version = recorded[-1].version
         request.lease.over = isinstance(request.intention, RecordOutcome)
         if state is None:

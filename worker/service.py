@@ -18,7 +18,7 @@ from batchtask.clock import SYNC_SECONDS, DatabaseClock
 from batchtask.database import make_engine, require_schema
 from batchtask.definition_rows import save_definitions
 from batchtask.definitions import Registry
-from batchtask.errors import MalformedMessage, SchemaMissing, StoreUnavailable
+from batchtask.errors import MalformedMessage, SchemaMissing, StoreBusy, StoreUnavailable
 from batchtask.identifiers import TaskId, uuid7
 from batchtask.settings import Settings
 from batchtask.store import EventStore
@@ -49,6 +49,11 @@ WARM_CHILDREN = 2
 LINGER_SECONDS = 0.002
 #: Pause between two tries while the database is away. A guess: short, because tasks wait for it.
 DATABASE_PAUSE_SECONDS = 0.5
+#: So long claims and records wait together for a lock on one of their streams: a projector's transaction has it for a
+#: moment, a process that is frozen for `IDLE_SECONDS`. Then each is written by itself.
+LOCK_SECONDS = 1.0
+#: Before what was locked is tried again; meanwhile the others are written. A guess.
+LOCKED_PAUSE_SECONDS = 0.5
 #: How often lines are written and idle children looked at.
 HOUSEKEEPING_SECONDS = 0.5
 GOVERN_SECONDS = 0.1
@@ -72,6 +77,7 @@ class Worker:
         self._settings = settings
         self._load = load or ProcessorLoad(settings.cpu_threshold)
         self._engine = make_engine(settings.require_database())
+        self._journal_engine = make_engine(settings.require_database(), pool_size=2, lock_seconds=LOCK_SECONDS)
         self.name = f"{socket.gethostname()}/{os.getpid()}/{uuid7().hex[-8:]}"
         self._clock = DatabaseClock(self._engine)
         self._publisher = Publisher(settings.amqp_url, role=f"worker {self.name} news")
@@ -80,7 +86,7 @@ class Worker:
         self._housekeeping: list[asyncio.Task[None]] = []
         self._adjusting = asyncio.Lock()
         self._acknowledging = Acknowledging(settings, registry)
-        self._deps = self._assemble(registry, EventStore(self._engine))
+        self._deps = self._assemble(registry, EventStore(self._journal_engine))
         self._presence = Presence(self._engine, self.name, self._deps)
 
     def _assemble(self, registry: Registry, store: EventStore) -> Deps:
@@ -176,6 +182,7 @@ class Worker:
         await self._deps.pool.close()
         await self._presence.leave()
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._journal_engine.dispose()
         self._engine.dispose()
 
     def _deliver(self, delivery: Delivery) -> None:
@@ -221,9 +228,10 @@ class Worker:
         with contextlib.suppress(ValueError, UnicodeDecodeError):
             number, _, force = body.decode().partition(" ")
             task_id = TaskId(UUID(number))
-            if holding := self._deps.holding.get(task_id):
-                holding.cancel_wanted = True
-                holding.cancel_forced = holding.cancel_forced or force == "force"
+            for (held_id, _), holding in self._deps.holding.items():
+                if held_id == task_id:
+                    holding.cancel_wanted = True
+                    holding.cancel_forced = holding.cancel_forced or force == "force"
             if task_id in self._deps.running:
                 heed_cancel(self._deps.running[task_id], self._deps, force=force == "force")
 
@@ -312,14 +320,22 @@ class Worker:
             logger.exception("log lines lost", extra={"lines": len(lines)})
 
     async def _claim(self, request: ClaimRequest) -> ClaimAnswer:
-        answer = await self._journal.submit(request)
+        answer = await self._write(request)
         assert isinstance(answer, ClaimAnswer)
         return answer
 
     async def _record(self, request: RecordRequest) -> Recorded:
-        answer = await self._journal.submit(request)
+        answer = await self._write(request)
         assert isinstance(answer, Recorded)
         return answer
+
+    async def _write(self, request: Request) -> Answer:
+        while True:
+            try:
+                return await self._journal.submit(request)
+            except StoreBusy as error:
+                logger.info("stream is locked", extra={"reason": str(error)})
+                await asyncio.sleep(LOCKED_PAUSE_SECONDS)
 
     async def _until_available(
         self, write: Callable[[Sequence[Request]], list[Answer | Exception]], requests: Sequence[Request]

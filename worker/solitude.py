@@ -42,7 +42,7 @@ class Solitude:
 
     def __init__(
         self,
-        holding: Mapping[TaskId, Holding],
+        holding: Mapping[tuple[TaskId, str], Holding],
         *,
         wait_seconds: float = WAIT_SECONDS,
         alone_seconds: float = ALONE_SECONDS,

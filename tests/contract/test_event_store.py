@@ -143,6 +143,16 @@ def test_a_stream_may_be_begun_and_continued_at_once(store: Store) -> None:
     assert [fences_of(store, one) for one in ids] == [[8, 9], [8, 9], [1]]
 
 
+def test_a_stream_that_is_begun_gets_no_hole_from_an_append_of_the_same_moment(store: Store) -> None:
+    """The task was removed, or the database set back; its message and its attempt are in one batch."""
+    task_id = new_task_id()
+
+    refused = store.append_many([Append(task_id, 5, beats(1), AT)], ensure=[RecordedEvent(task_id, 0, AT, BEGIN)])
+
+    assert refused == {task_id}
+    assert [event.version for event in store.load(task_id)] == [0]
+
+
 def test_loading_begins_behind_a_version(store: Store) -> None:
     first, second = stream_of(store, 1, 2, 3), stream_of(store)
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
 from batchtask.blocks import Block
@@ -27,6 +27,7 @@ from batchtask.intentions import Report, RequestCancel
 from batchtask.keeping import LARGEST_CHECKPOINT_BYTES
 from batchtask.outcomes import Succeeded
 from batchtask.store import Append, EventStore, insert_events
+from batchtask.tables import event as event_table
 from tests.desks import Desks, bodies, command, kinds, somebody_decides
 from tests.polling import eventually
 from worker.children import fencing
@@ -214,6 +215,19 @@ def test_an_attempt_that_freezes_before_its_commit_holds_up_nobody_for_long(
         with pytest.raises(DBAPIError) as caught:
             connection.commit()
     assert caught.value.connection_invalidated
+
+
+def test_an_event_is_as_old_as_its_append_and_not_as_its_transaction(attempt: Attempt, engine: Engine) -> None:
+    """A block may take longer than a lease. Its event would be the newest of a live attempt, and older than that."""
+    with engine.begin() as connection:
+        asked_at = connection.execute(select(func.clock_timestamp())).scalar_one()
+        entry = attempt.fence.append(connection, HeartbeatRecorded(fence=1))
+    own = (event_table.c.task_id == attempt.task_id) & (event_table.c.version == entry.event.version)
+
+    with engine.connect() as connection:
+        recorded_at = connection.execute(select(event_table.c.recorded_at).where(own)).scalar_one()
+
+    assert recorded_at > asked_at
 
 
 def test_the_workers_own_events_may_come_between(attempt: Attempt, store: EventStore) -> None:

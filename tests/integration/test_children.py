@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batchtask.outcomes import Cancelled, Failed, Lost, Succeeded
@@ -102,6 +103,19 @@ def test_a_task_that_is_asked_to_stop_is_cancelled_and_the_wish_ends_with_it(
     assert outcome == Cancelled()
     (tmp_path / "next.open").touch()
     assert loop.run(ended(shared, run_of("gate", path=f"{tmp_path}/next"))) == Succeeded(response="went through")
+
+
+def test_a_wish_to_stop_a_task_means_nothing_to_its_next_attempt_in_the_same_child(
+    loop: asyncio.Runner, shared: ChildPool, tmp_path: Path
+) -> None:
+    """Somebody stops a task and begins it anew: the child that was told runs it again."""
+    stopped = run_of("gate", path=f"{tmp_path}/trace")
+    assert loop.run(interfered(shared, stopped, lambda child, _: child.cancel(stopped))) == Cancelled()
+    anew = msgspec.structs.replace(stopped, fence=2, parameters={"path": f"{tmp_path}/next"})
+
+    outcome = loop.run(interfered(shared, anew, lambda *_: (tmp_path / "next.open").touch()))
+
+    assert outcome == Succeeded(response="went through")
 
 
 def test_a_wish_that_comes_too_late_does_not_stop_the_next_task(

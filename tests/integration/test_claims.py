@@ -80,6 +80,16 @@ def test_the_redelivered_message_takes_over_with_a_higher_fence(store: EventStor
     assert kinds(lease.news) == ["AttemptLost", "AttemptStarted"]
 
 
+def test_a_redelivery_that_the_broker_took_back_meanwhile_proves_nothing(store: EventStore) -> None:
+    """Its worker was cut off from broker and database, and claims when the message is long in other hands."""
+    wanted = command()
+    Desks(store, "live").lease(wanted, "m1", redelivered=True)
+
+    refused = Desks(store, "late").claim(wanted, "m1", redelivered=True, in_hand=lambda: False)
+
+    assert refused == Refused("duplicate", [])
+
+
 def test_the_third_lost_attempt_ends_the_task(store: EventStore) -> None:
     wanted = command()
     desks = Desks(store, "first")
@@ -133,11 +143,13 @@ def test_an_interrupted_attempt_is_not_counted(store: EventStore) -> None:
 
 def test_our_own_claim_is_granted_when_its_answer_was_lost(store: EventStore) -> None:
     wanted = command()
+    desk, request = Desks(AnswersLost(store), "ours").journal, claim_request(wanted)
     with pytest.raises(StoreUnavailable):
-        Desks(AnswersLost(store), "ours").lease(wanted)
+        desk.write([request])
 
-    lease = Desks(store, "ours").lease(wanted)
+    [lease] = desk.write([request])
 
+    assert isinstance(lease, Lease)
     assert (lease.attempt, lease.fence, lease.version) == (1, 1, 1)
     assert lease.news == store.load(wanted.id)
 
@@ -145,13 +157,29 @@ def test_our_own_claim_is_granted_when_its_answer_was_lost(store: EventStore) ->
 def test_our_own_takeover_is_not_charged_twice_when_its_answer_was_lost(store: EventStore) -> None:
     wanted = command()
     Desks(store, "dead").lease(wanted)
+    desk, request = Desks(AnswersLost(store), "ours").journal, claim_request(wanted, redelivered=True)
     with pytest.raises(StoreUnavailable):
-        Desks(AnswersLost(store), "ours").lease(wanted, redelivered=True)
+        desk.write([request])
 
-    lease = Desks(store, "ours").lease(wanted, redelivered=True)
+    [lease] = desk.write([request])
 
+    assert isinstance(lease, Lease)
     assert (lease.attempt, lease.fence) == (2, 2)
     assert kinds(store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted", "AttemptLost", "AttemptStarted"]
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after the other"])
+def test_a_copy_with_the_very_same_id_is_no_second_lease_of_what_the_worker_runs_already(
+    together: bool, store: EventStore
+) -> None:
+    """A foreign publisher, or a broker's plugin, may put the same message into the queue twice."""
+    desk, wanted = Desks(store).journal, command()
+    batch = [claim_request(wanted), claim_request(wanted)]
+
+    answers = desk.write(batch) if together else [answer for one in batch for answer in desk.write([one])]
+
+    assert isinstance(answers[0], Lease)
+    assert answers[1:] == [Refused("duplicate", [])]
 
 
 def test_a_database_that_goes_away_is_no_answer_about_a_task(store: EventStore) -> None:

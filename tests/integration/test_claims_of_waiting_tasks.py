@@ -18,8 +18,8 @@ from batchtask.outcomes import Failed, Snoozed
 from batchtask.retrying import RetryPolicy
 from batchtask.store import Append, EventStore, first_event
 from batchtask.task_state import resubmission
-from tests.desks import BEGAN, AnswersLost, Desks, command, kinds, release, somebody_decides
-from worker.lease import Refused
+from tests.desks import BEGAN, AnswersLost, Desks, claim_request, command, kinds, release, somebody_decides
+from worker.lease import Lease, Refused
 
 LATER = BEGAN + timedelta(hours=1)
 
@@ -163,12 +163,14 @@ def test_the_budget_for_lost_processes_is_that_of_the_attempt_that_died(store: E
 
 def test_a_claim_after_a_wish_knows_of_it_when_its_own_answer_was_lost(store: EventStore) -> None:
     wanted = command()
+    desks, request = Desks(AnswersLost(store), "ours"), claim_request(wanted)
     with pytest.raises(StoreUnavailable):
-        Desks(AnswersLost(store), "ours").lease(wanted)
+        desks.journal.write([request])
     somebody_decides(store, wanted.id, RequestCancel(requested_by=5, reason=""))
-    desks = Desks(store, "ours")
+    [lease] = desks.journal.write([request])
+    assert isinstance(lease, Lease)
 
-    recorded = desks.record(desks.lease(wanted), Snoozed(seconds=60))
+    recorded = desks.record(lease, Snoozed(seconds=60))
 
     assert kinds(recorded.news) == ["AttemptSnoozed", "TaskCancelled"]
 

@@ -20,7 +20,7 @@ from batchtask.events import (
     TaskFailed,
     TaskSucceeded,
 )
-from batchtask.intentions import Expire, RecordOutcome, Report, RequestCancel
+from batchtask.intentions import Expire, RecordOutcome, Report, RequestCancel, Survive
 from batchtask.outcomes import (
     Cancelled,
     Cause,
@@ -138,6 +138,25 @@ def test_an_outcome_of_an_old_lease_is_refused_and_leaves_no_trace(outcome: Outc
 
     with pytest.raises(LeaseLost):
         zombie.record(old, outcome)
+
+    assert store.load(wanted.id) == before
+    Desks(store, "new").record(new, Succeeded())
+
+
+@EVERY_OUTCOME
+def test_whoever_says_that_it_survived_records_no_outcome_under_the_lease_of_another(
+    outcome: Outcome, store: EventStore
+) -> None:
+    """A heartbeat finds the lease lost and says so, and at that moment the task code ends by itself."""
+    slow, wanted = Desks(store, "slow"), command()
+    old = slow.lease(wanted)
+    new = Desks(store, "new").lease(wanted, redelivered=True)
+    [survived] = slow.journal.write([RecordRequest(old, Survive(fence=old.fence))])
+    assert isinstance(survived, Recorded)
+    before = store.load(wanted.id)
+
+    with pytest.raises(LeaseLost):
+        slow.record(old, outcome)
 
     assert store.load(wanted.id) == before
     Desks(store, "new").record(new, Succeeded())

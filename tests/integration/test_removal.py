@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -167,3 +168,34 @@ def test_whoever_writes_on_a_task_waits_for_its_removal_and_is_then_refused(
     thread.join()
     assert len(refusals) == 1
     assert is_gone(store, task.id)
+
+
+def test_a_task_that_is_removed_during_a_rebuild_is_no_missing_row(store: EventStore, removal: Removal) -> None:
+    removed, kept = finished(store), finished(store)
+
+    rebuilt = Rebuild(store.engine, progress=lambda _: remove(removal, removed)).run()
+
+    assert (rebuilt.missing, rebuilt.orphaned) == (0, 0)
+    assert with_rows(store) == [kept.id]
+
+
+def test_news_of_a_removed_task_that_come_late_make_no_row(store: EventStore, removal: Removal) -> None:
+    """A copy of its message found it finished, and its whole stream was announced before it was removed."""
+    removed = finished(store)
+    news = store.load(removed.id)
+    remove(removal, removed)
+
+    Projector(store.engine).project(news)
+    Projector(store.engine).project(news, submitted=[first_event(removed)])
+
+    assert with_rows(store) == []
+
+
+def remove(removal: Removal, wanted: SubmitTask) -> None:
+    removal.remove_ended([wanted.id])
+
+
+def with_rows(store: EventStore) -> list[UUID]:
+    """The tasks that have a row."""
+    with store.engine.connect() as connection:
+        return list(connection.execute(select(batchtask.c.task_id)).scalars())

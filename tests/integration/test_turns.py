@@ -214,7 +214,7 @@ def test_the_task_of_a_killed_worker_keeps_its_distance_too(office: Office) -> N
 
 def test_a_claim_whose_answer_was_lost_has_its_turn(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """PostgreSQL restarted between the commit and the answer."""
-    wanted = office.task()
+    journal, request = office.journal(FIRST), office.request(office.task())
     take = turns.take
 
     def take_and_commit_and_lose(connection: Any, *details: Any) -> None:
@@ -224,12 +224,13 @@ def test_a_claim_whose_answer_was_lost_has_its_turn(office: Office, monkeypatch:
 
     with monkeypatch.context() as patched, pytest.raises(StoreUnavailable):
         patched.setattr(turns, "take", take_and_commit_and_lose)
-        office.claim(wanted)
+        journal.write([request])
 
-    lease = office.start(wanted)
+    [lease] = journal.write([request])
 
+    assert isinstance(lease, Lease)
     assert lease.fence == 1
-    assert kinds(office.store.load(wanted.id)) == ["TaskSubmitted", "AttemptStarted"]
+    assert kinds(office.store.load(request.command.id)) == ["TaskSubmitted", "AttemptStarted"]
 
 
 def test_a_claim_that_is_rolled_back_takes_no_turn(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ EXAMPLES: list[BatchTaskError] = [
     errors.WrongExpectedVersion("01900000", 3),
     errors.LeaseLost("01900000", 2),
     errors.StoreUnavailable("connection refused"),
+    errors.StoreBusy("canceling statement due to lock timeout"),
     errors.TaskNotFound("01900000"),
     errors.UserNotFound("ann"),
     errors.TokenNotFound(7),

@@ -99,7 +99,7 @@ class Child(asyncio.Protocol):
     def cancel(self, run: Run) -> None:
         """Tell the task code that somebody wants it to stop."""
         if self.alive:
-            self._send(CancelRun(run.task_id))
+            self._send(CancelRun(run.task_id, run.fence))
 
     def tell_time_is_short(self, run: Run, *, interrupt: bool) -> None:
         """Tell the task code that its soft limit has passed; `interrupt` raises in the middle of whatever it does."""

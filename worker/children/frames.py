@@ -31,6 +31,7 @@ class CancelRun(msgspec.Struct, frozen=True, tag="cancel"):
     """Worker → child: the task you run should stop at its next safe point."""
 
     task_id: UUID
+    fence: int  #: of the attempt that is meant: the same child may run a later one
 
 
 class TimeShort(msgspec.Struct, frozen=True, tag="time-short"):

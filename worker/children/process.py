@@ -62,7 +62,7 @@ def main(link: socket.socket, settings: ChildSettings) -> None:
             send,
             archive_dir=settings.archive_dir,
             sealer=sealer,
-            cancel_wanted=lambda run=run: told.cancelled == run.task_id,  # type: ignore[misc]
+            cancel_wanted=lambda run=run: told.cancelled == (run.task_id, run.fence),  # type: ignore[misc]
             time_is_short=lambda run=run: told.short is run,  # type: ignore[misc]
         )
         outcome = execute(registry, payloads, run, context, alarm)
@@ -77,12 +77,12 @@ class _Told:
     def __init__(self, alarm: Alarm) -> None:
         self._alarm = alarm
         self.run: Run | None = None
-        self.cancelled: UUID | None = None
+        self.cancelled: tuple[UUID, int] | None = None
         self.short: Run | None = None
 
     def heed(self, frame: CancelRun | TimeShort) -> None:
         if isinstance(frame, CancelRun):
-            self.cancelled = frame.task_id  # it may come before its run
+            self.cancelled = (frame.task_id, frame.fence)  # it may come before its run
             return
         run = self.run
         if run is not None and (run.task_id, run.fence) == (frame.task_id, frame.fence):

@@ -22,12 +22,13 @@ class Reporter:
         self._sent_at = 0.0
         self._timer: threading.Timer | None = None
         self._waiting: Progress | None = None
+        self._closed = False
 
     def report(self, progress: Progress) -> None:
         """Send now, or as soon as a second has passed since the last one."""
         with self._lock:
-            if progress == self._sent:
-                return
+            if self._closed or progress == self._sent:
+                return  # closed: a thread that the task left behind speaks; another task may run by now
             pause = self._sent_at + REPORT_EVERY_SECONDS - time.monotonic()
             if pause <= 0:
                 self._send_now(progress)
@@ -41,7 +42,7 @@ class Reporter:
     def close(self) -> None:
         """Drop what waits: how the task ended says more."""
         with self._lock:
-            self._waiting = None
+            self._closed, self._waiting = True, None
             if self._timer is not None:
                 self._timer.cancel()
 
