@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from batchtask import crm7
 from batchtask.definitions import TaskFailure
 from batchtask.local.dovecot import Dovecot
 from batchtask.local.processes import free_port
@@ -85,6 +86,20 @@ def pretending(**answers: bytes) -> Callable[[bytes], bytes]:
 
 
 GREETING = b"* OK ready\r\n"
+
+
+def test_mail_of_a_user_who_has_left_is_read_by_nobody_but_who_names_the_account(
+    desk: Desk, mail_server: Dovecot
+) -> None:
+    desk.add(crm7.associate, name="kari", deleted=1)
+    [kari] = desk.rows("SELECT associate_id FROM crm7.associate")
+    account_id = desk.account(mail_server.port, owner=kari["associate_id"])
+
+    assert desk.run(desk.context(owner=0)) == Succeeded(response="There is no mail account to read.")
+
+    named = desk.run(desk.context(owner=0), accounts=(account_id,))
+    assert isinstance(named, Succeeded)
+    assert named.response.startswith("1 of 1 mail account read")
 
 
 def test_a_wrong_password_is_told_and_after_three_times_the_system_leaves_the_account_alone(

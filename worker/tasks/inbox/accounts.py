@@ -28,6 +28,8 @@ SELECT a.email_account_id, a.email_address, s.server, s.port, s.auth_type, s.use
   LEFT JOIN crm7.service_auth s ON s.service_auth_id = a.incoming_auth
  WHERE coalesce(a.account_status, 0) <> 1
    AND CASE WHEN :all_ready THEN coalesce(a.account_status, 0) <> {FAILED} AND coalesce(a.simple_mode, 0) = 0
+                AND NOT EXISTS (SELECT FROM crm7.associate left_us
+                                 WHERE left_us.associate_id = a.associate_id AND left_us.deleted <> 0)
             WHEN :own THEN a.associate_id = :user
             ELSE a.email_account_id = ANY(:ids) AND (:any_owner OR a.associate_id = :user) END
  ORDER BY a.email_account_id
