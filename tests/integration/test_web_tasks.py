@@ -86,6 +86,17 @@ def test_a_task_looks_like_its_row(client: TestClient[Any], engine: Engine) -> N
     assert client.get(f"/api/v2/tasks/{seen['number']}", headers=calling("kari")).json() == seen
 
 
+def test_a_running_task_that_was_asked_to_stop_says_so(client: TestClient[Any], engine: Engine) -> None:
+    running, waiting = record(engine, STARTED), record(engine)
+    stopping = record(engine, STARTED, CancelRequested(requested_by=KARI))
+    stopped = record(engine, STARTED, CancelRequested(requested_by=KARI), TaskCancelled(requested_by=KARI))
+    tasks = client.get("/api/v2/tasks", headers=calling("kari")).json()["tasks"]
+    seen = {task["id"]: (task["state"], task["stopping"]) for task in tasks}
+    assert [seen[text(one)] for one in (running, waiting, stopping, stopped)] == [
+        ("started", False), ("waiting", False), ("started", True), ("cancelled", False),
+    ]  # fmt: skip
+
+
 def test_a_cancelled_task_is_told_from_a_failed_one(client: TestClient[Any], engine: Engine) -> None:
     failed = record(engine, STARTED, TaskFailed(cause=Cause.ERROR, message="It broke."))
     cancelled = record(engine, *CANCELLED)
