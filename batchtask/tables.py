@@ -25,6 +25,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    false,
     func,
     text,
 )
@@ -244,6 +245,7 @@ def batchtask_columns() -> list[Column[object]]:
         Column("task_id", Uuid, nullable=False),
         Column("version", Integer, nullable=False),
         Column("due_at", UtcDateTime),
+        Column("stopping", Boolean, nullable=False, server_default=false()),
     ]
 
 

@@ -30,7 +30,7 @@ _COLUMNS = """
     detailsrecord int, request text, response text, startcount int, laststarted timestamptz, progresspercent smallint,
     progressdescription text, registered timestamptz, registered_associate_id int, updated timestamptz,
     updated_associate_id int, updatedcount int, filename text, task_id uuid, version int,
-    due_at timestamptz
+    due_at timestamptz, stopping boolean
 """
 COLUMN_NAMES = [part.split()[0] for part in _COLUMNS.split(",")]
 #: Given with the first write of a row and never changed.

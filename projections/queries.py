@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import Connection, Engine, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, select
 
 from batchtask.database import database_errors
 from batchtask.errors import TaskNotFound
@@ -44,6 +44,7 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
     updated: datetime
     filename: str | None
     due_at: datetime | None  #: while it waits for a time: when it goes on
+    stopping: bool  #: it runs, and was asked to stop
 
     @property
     def finished(self) -> bool:
@@ -81,8 +82,12 @@ class TaskFilter:
     limit: int = 20
 
 
+#: A projector of an older release, while releases are mixed, ends an attempt and leaves the column as it is.
+is_stopping: ColumnElement[bool] = and_(batchtask.c.stopping, batchtask.c.state == State.Started)
+
 _TASKS = select(
-    *(batchtask.c[name] for name in TaskRow.__struct_fields__ if name != "name"),
+    *(batchtask.c[name] for name in TaskRow.__struct_fields__ if name not in {"name", "stopping"}),
+    is_stopping.label("stopping"),
     func.coalesce(batchtaskdefinition.c.name, "").label("name"),
 ).join_from(
     batchtask,

@@ -16,6 +16,7 @@ from batchtask.events import (
     AttemptSnoozed,
     AttemptStarted,
     AttemptTimedOut,
+    CancelRequested,
     PassCompleted,
     ProgressReported,
     RecordedEvent,
@@ -77,6 +78,7 @@ class Row(msgspec.Struct, kw_only=True):
     updatedcount: int
     filename: str | None
     due_at: datetime | None = None  #: while the task waits
+    stopping: bool = False  #: it runs, and was asked to stop
 
 
 def fold_row(row: Row | None, events: Iterable[RecordedEvent]) -> Row | None:
@@ -86,6 +88,7 @@ def fold_row(row: Row | None, events: Iterable[RecordedEvent]) -> Row | None:
             row = _first(event, event.body)
         elif row is not None:
             _apply(row, event)
+            row.stopping = row.stopping and row.state == State.Started
             row.version = event.version
             row.updated = event.occurred_at
             row.updatedcount = min(event.version, LARGEST_COUNT)
@@ -119,14 +122,17 @@ def _first(event: RecordedEvent, body: TaskSubmitted) -> Row:
 
 
 def _apply(row: Row, event: RecordedEvent) -> None:
-    """Heartbeats, checkpoints and wishes to cancel only make a row newer."""
+    """Heartbeats, checkpoints, and wishes to cancel that were noticed or refused, only make a row newer."""
     match event.body:
         case AttemptStarted():
             row.state = State.Started
             row.startcount += 1
             row.laststarted = event.occurred_at
             row.due_at = None
+            row.stopping = False
             _tell(row, "", percent=0)
+        case CancelRequested():
+            row.stopping = True
         case ProgressReported(percent=percent, text=text):
             _tell(row, text, percent)
         case AttemptFailed() | AttemptTimedOut() | AttemptLost() | AttemptInterrupted():

@@ -16,6 +16,7 @@ from batchtask.errors import TaskNotFound
 from batchtask.http.views import Cancellation, TaskState, TaskView
 from batchtask.identifiers import TaskId
 from batchtask.tables import batchtask, batchtaskdefinition, event
+from projections.queries import is_stopping
 from projections.rows import State
 
 CANCELLATIONS: dict[int, Cancellation] = {
@@ -66,6 +67,7 @@ _VIEW = (
         batchtask.c.registered,
         batchtask.c.updated,
         batchtask.c.due_at,
+        is_stopping.label("stopping"),
         batchtask.c.filename,
         batchtask.c.registered_associate_id.label("owner"),
         func.coalesce(batchtaskdefinition.c.name, "").label("name"),
@@ -167,6 +169,7 @@ class TaskViews:
             started_at=_utc(row["started_at"]) if row["started_at"] else None,
             updated_at=_utc(row["updated"]),
             due_at=_utc(row["due_at"]) if row["due_at"] else None,
+            stopping=row["stopping"],
             file_name=row["filename"] or None,
             cancellation=cancellation,
             cancellation_warning=self._warning(row["name"]) if cancellation == "warning" else "",

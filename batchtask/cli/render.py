@@ -48,7 +48,7 @@ def tasks(rows: Sequence[TaskRow]) -> RenderableType:
     for row in rows:
         table.add_row(
             str(row.batchtask_id),
-            state_mark(row.state),
+            state_mark(row.state, stopping=row.stopping),
             row.name,
             escape(row.description),
             f"{row.progresspercent} %",
@@ -65,7 +65,7 @@ def task(row: TaskRow, lines: Sequence[LoggedLine]) -> RenderableType:
     facts = {
         "task": f"{row.name}  [dim]{row.task_id}, number {row.batchtask_id}[/]",
         "description": escape(row.description),
-        "state": state_mark(row.state),
+        "state": state_mark(row.state, stopping=row.stopping),
         "progress": escape(f"{row.progresspercent} % {row.progressdescription}"),
         "response": escape(row.response),
         "file": escape(row.filename or ""),
@@ -159,9 +159,9 @@ def new_table(*columns: str) -> Table:
     return table
 
 
-def state_mark(state: State) -> str:
+def state_mark(state: State, *, stopping: bool = False) -> str:
     mark, style = STATE_STYLES[state]
-    return f"[{style}]{mark} {state.name}[/]"
+    return f"[{style}]{mark} {state.name}{', stopping' if stopping else ''}[/]"
 
 
 def clock(at: datetime, *, seconds: bool = False) -> str:

@@ -58,15 +58,26 @@ def require_json_sent(connection: ASGIConnection[BaseRouteHandler, Any, Any, Any
 
 def accepts_json(accept: str) -> bool:
     """Tell whether JSON is among what an `Accept` header names; nothing named means anything."""
-    qualities = dict(_range(part) for part in accept.split(",") if part.strip())
+    return _json_quality(_qualities(accept)) > 0
+
+
+def prefers_html(accept: str) -> bool:
+    """Tell whether a page is wanted rather than JSON, as browsers say when somebody follows a link."""
+    qualities = _qualities(accept)
+    return qualities.get("text/html", 0.0) > _json_quality(qualities)
+
+
+def _qualities(accept: str) -> dict[str, float]:
+    return dict(_range(part) for part in accept.split(",") if part.strip())
+
+
+def _json_quality(qualities: Mapping[str, float]) -> float:
+    if not qualities:
+        return 1.0
     named = [quality for name, quality in qualities.items() if name in JSON_TYPES]
-    # What is named exactly counts before what fits: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
-    return any(quality > 0 for quality in named) if named else _fits(qualities)
-
-
-def _fits(qualities: Mapping[str, float]) -> bool:
     fitting = [qualities[name] for name in ("application/*", "text/*", "*/*", "*") if name in qualities]
-    return not qualities or any(quality > 0 for quality in fitting)
+    # What is named exactly counts before what fits: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1
+    return max(named or fitting, default=0.0)
 
 
 def _range(text: str) -> tuple[str, float]:

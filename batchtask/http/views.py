@@ -33,6 +33,7 @@ class TaskView(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None  #: of the last attempt
     updated_at: datetime
     due_at: datetime | None  #: while it waits for a time: when it goes on
+    stopping: bool  #: it runs, and was asked to stop
     file_name: str | None  #: of its result
     cancellation: Cancellation
     cancellation_warning: str  #: what to ask the user first; empty unless `cancellation` is `warning`

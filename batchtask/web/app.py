@@ -10,6 +10,7 @@ from typing import Any
 from litestar import Litestar, Request, Router
 from litestar.connection import ASGIConnection
 from litestar.di import Provide
+from litestar.exceptions import NotFoundException
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import Engine
@@ -65,7 +66,7 @@ from projections.rest.events import EventReads
 from projections.rest.files import FileReads
 from projections.rest.live import LiveUpdates, running_hub
 from projections.rest.operations import OperationReads, watching_queues
-from projections.rest.pages import page_handlers
+from projections.rest.pages import answer_nothing_here, page_handlers
 from projections.rest.parameters import ParameterReads
 from projections.rest.schedules import ScheduleReads
 from projections.rest.tasks import TaskReads
@@ -139,7 +140,7 @@ def create_app(
         guards=[require_json_accepted, require_caller, require_known_query],
         before_send=[keep_nowhere],
         request_max_body_size=LONGEST_BODY_BYTES,
-        exception_handlers=EXCEPTION_HANDLERS,
+        exception_handlers={**EXCEPTION_HANDLERS, NotFoundException: answer_nothing_here},
         lifespan=[
             watching_queues(settings, engine),
             _connected(settings, registry, engine),

@@ -2,36 +2,11 @@
 
 import { api, ask, h, icon, toast } from "./kit.js";
 
-const stopping = new Set(); // ids of open tasks that were asked to stop
-
-/** Whether a task was asked to stop, and has not yet. */
-export function isStopping(task) {
-  return stopping.has(task.id);
-}
-
-/** Remember that a task was asked to stop, or that this is over. */
-export function markStopping(task, isSo) {
-  if (isSo) stopping.add(task.id);
-  else stopping.delete(task.id);
-}
-
-/** Whether the last wish to stop still counts: one from before a new beginning is over. @param {object[]} events */
-export function wishStands(events) {
-  return events.findLast((event) => ["CancelRequested", "CancelRefused", "TaskReplayed"].includes(event.type))?.type === "CancelRequested";
-}
-
-/** A button that stops an open task; null when it may not be stopped. */
+/** A button that stops an open task; null when it may not be stopped, or was asked to already. */
 export function cancelButton(task) {
-  if (task.cancellation === "cannot") return null;
+  if (task.cancellation === "cannot" || task.stopping) return null;
   const label = `Stop ${task.title}`;
-  if (isStopping(task)) return told(h("button", { type: "button", class: "cancel", "aria-label": label }));
   return h("button", { type: "button", class: "cancel", "aria-label": label, onclick: (event) => cancel(task, event.currentTarget) }, icon("stop", 14), "Stop");
-}
-
-function told(button) {
-  button.disabled = true;
-  button.replaceChildren(icon("stop", 14), "Stopping…");
-  return button;
 }
 
 async function cancel(task, button) {
@@ -48,8 +23,6 @@ async function cancel(task, button) {
   button.disabled = true;
   try {
     await api(`tasks/${task.id}/cancel`, { method: "POST", body: { reason: "" } });
-    markStopping(task, true);
-    told(button);
     toast("Asked it to stop. This can take a moment.");
   } catch (problem) {
     button.disabled = false;

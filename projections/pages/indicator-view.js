@@ -119,7 +119,7 @@ export class IndicatorView {
     const row = this.#rows.get(task.id);
     const [link, state, bar, percent, progress] = ["a", ".state", "progress", ".percent", ".progress"].map((name) => row.querySelector(name));
     write(link, task.title);
-    write(state, this.#words[task.state]);
+    write(state, this.#words[task.stopping ? "stopping" : task.state]);
     bar.setAttribute("aria-label", task.title);
     if (task.percent > 0) bar.value = task.percent;
     else bar.removeAttribute("value");

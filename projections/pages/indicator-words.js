@@ -9,6 +9,7 @@ export const WORDS = {
   more: (count) => `and ${count} more`,
   waiting: "Waiting",
   started: "Running",
+  stopping: "Stopping…",
   succeeded: "Done",
   failed: "Failed",
   cancelled: "Stopped",

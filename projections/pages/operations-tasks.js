@@ -127,14 +127,14 @@ class Tasks {
   #tellChosen() {
     const chosen = [...this.#rows.values()].filter((row) => row.box.checked).map((row) => row.task);
     const filtered = this.state.value || this.name.value || this.#owner;
-    patch(this.#chosen, [chosen.map(({ id, state }) => [id, state]), this.#query()], () => {
+    patch(this.#chosen, [chosen.map(({ id, state, stopping }) => [id, state, stopping]), this.#query()], () => {
       if (chosen.length) return this.#forChosen(chosen);
       return filtered ? this.#forAll() : h("span", { class: "soft" }, "Choose tasks, or a filter, to stop them or to start them again.");
     });
   }
 
   #forChosen(chosen) {
-    const ids = (states) => chosen.filter((task) => states.includes(task.state)).map((task) => task.id);
+    const ids = (states) => chosen.filter((task) => states.includes(task.state) && !task.stopping).map((task) => task.id);
     const button = (words, what, found) => found.length > 0 && h("button", { type: "button", onclick: () => this.#do(what, { ids: found }) }, `${words} ${found.length}`);
     return [h("span", {}, `${chosen.length} chosen`), button("Stop", "cancel", ids(OPEN)), button("Start again", "replay", ids(DEAD))];
   }
@@ -187,7 +187,7 @@ class Row {
       [task.number, () => String(task.number)],
       [task.title, () => [h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title), h("div", { class: "soft" }, task.name)]],
       [task.owner_name, owner],
-      [task.state, () => badge(task.state)],
+      [[task.state, task.stopping], () => badge(task.state, task.stopping)],
       [[task.state, task.progress, task.percent, task.response, task.due_at], () => says(task)],
       [task.submitted_at, () => sinceThen(task.submitted_at)],
       [[task.state, task.started_at, task.updated_at], () => took(task)],

@@ -11,9 +11,13 @@ export const STATES = {
   cancelled: { word: "Stopped", icon: "cancelled" },
 };
 
-/** A state as icon and word. @param {keyof typeof STATES} state */
-export function badge(state) {
-  const { word, icon: name } = STATES[state];
+/**
+ * A state as icon and word.
+ * @param {keyof typeof STATES} state
+ * @param {boolean} [isStopping] it runs, and was asked to stop
+ */
+export function badge(state, isStopping = false) {
+  const { word, icon: name } = isStopping ? { ...STATES[state], word: "Stopping…" } : STATES[state];
   return h("span", { class: `badge ${state}` }, icon(name, 14, state === "started" ? "turning" : ""), word);
 }
 

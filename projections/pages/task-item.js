@@ -1,6 +1,6 @@
 /* One task in the list of tasks: made once, then changed in place, so that focus and selection stay where they are. */
 
-import { cancelButton, isStopping, markStopping } from "./cancel.js";
+import { cancelButton } from "./cancel.js";
 import { downloadLink } from "./download.js";
 import { api, badge, elapsed, h, here, patch, progressBar, said, seconds, sinceThen, until } from "./kit.js";
 import { CAUSES, ending, endedTitle, isOpen, waitsFor } from "./task-words.js";
@@ -24,15 +24,14 @@ export class TaskItem {
   update(task) {
     this.task = task;
     this.element.id = `task-${task.id}`;
-    patch(this.#badge, task.state, () => badge(task.state));
+    patch(this.#badge, [task.state, task.stopping], () => badge(task.state, task.stopping));
     patch(this.#title, task.title, () => h("a", { class: "words", href: here(`tasks/${task.number}`) }, task.title));
     patch(this.#said, saysOf(task), () => saysOf(task));
     this.#said.hidden = !saysOf(task);
     patch(this.#bar, [task.state, task.percent], () => task.state === "started" && bar(task));
     patch(this.#facts, [task.state, task.started_at, task.updated_at, task.attempts], () => facts(task));
     patch(this.#why, task.state === "failed" && task.attempts, () => task.state === "failed" && why(task));
-    if (!isOpen(task)) markStopping(task, false);
-    patch(this.#end, [task.state, task.cancellation, task.file_name, isStopping(task)], () => actions(task));
+    patch(this.#end, [task.state, task.stopping, task.cancellation, task.file_name], () => actions(task));
   }
 }
 

@@ -1,7 +1,7 @@
 /* Everything about one task, for its owner and for administrators. */
 
 import { Attempts } from "./attempts.js";
-import { cancelButton, isStopping, markStopping, wishStands } from "./cancel.js";
+import { cancelButton } from "./cancel.js";
 import { downloadLink } from "./download.js";
 import { absolute, api, badge, clock, frame, h, here, icon, live, notice, patch, progressBar, replace, setText, sinceThen, until } from "./kit.js";
 import { Log } from "./log.js";
@@ -74,7 +74,7 @@ class Page {
   #show() {
     const { task } = this;
     document.title = `${task.title} – task ${task.number}`;
-    patch(this.#head, [task.title, task.state, task.cancellation, task.file_name, isStopping(task)], () => this.#makeHead());
+    patch(this.#head, [task.title, task.state, task.stopping, task.cancellation, task.file_name], () => this.#makeHead());
     patch(this.#now, [task.state, task.percent, task.progress, task.response, task.due_at], () => now(task));
     patch(this.#facts, [task.version], () => facts(task, this.me));
   }
@@ -88,7 +88,7 @@ class Page {
       !isOpen(task) && removeButton(task),
     ];
     return [
-      h("div", {}, h("h1", { class: "words" }, task.title), h("div", { class: "meta" }, badge(task.state), h("span", {}, `No. ${task.number}`), times(task))),
+      h("div", {}, h("h1", { class: "words" }, task.title), h("div", { class: "meta" }, badge(task.state, task.stopping), h("span", {}, `No. ${task.number}`), times(task))),
       h("div", { class: "row" }, ...actions),
     ];
   }
@@ -102,8 +102,6 @@ class Page {
       const [events, { attempts }] = await Promise.all([this.timeline.read(this.task.id), api(`tasks/${this.task.id}/attempts`), this.log.read()]);
       this.attempts.show(attempts);
       if (this.task.state === "failed") this.#explain(events);
-      markStopping(this.task, isOpen(this.task) && wishStands(events));
-      this.#show();
     } catch (problem) {
       replace(this.#notices, notice("bad", problem.message));
     } finally {

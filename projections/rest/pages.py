@@ -1,7 +1,8 @@
 """The pages and what they are made of: html, css and JavaScript as they lie in `projections/pages`.
 
 All of it is public, because none of it says anything about a task: what it shows comes from `/api/v2`, which asks
-who is there. Links between the files are relative, so the application may be mounted below any path.
+who is there. Links between the files are relative, so the application may be mounted below any path. Only the page
+for an address that there is not is filled in: relative links lead nowhere from an address of any depth.
 """
 
 from __future__ import annotations
@@ -9,18 +10,22 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
+from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Request, Response, route
 from litestar.enums import HttpMethod
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
-from litestar.status_codes import HTTP_200_OK, HTTP_304_NOT_MODIFIED
+from litestar.status_codes import HTTP_200_OK, HTTP_304_NOT_MODIFIED, HTTP_404_NOT_FOUND
 
 from batchtask.http.authentication import PUBLIC
-from batchtask.http.negotiation import ANY_MEDIA
-from batchtask.http.problems import NotFound
+from batchtask.http.mounting import path_of, root_of
+from batchtask.http.negotiation import ANY_MEDIA, prefers_html
+from batchtask.http.problem_handlers import answer_http_exception
 
 FOLDER = Path(__file__).parents[1] / "pages"
 #: Which file is shown where.
@@ -31,6 +36,10 @@ PAGES = {
     "/tasks/{number:str}": "task.html",
     "/operations": "operations.html",
 }
+#: Shown where there is nothing; `{root}` in it is the path below which we are mounted.
+NOTHING = "nothing.html"
+#: Of the APIs and their document: what is not there is told to programs.
+API = "/api"
 #: To those of texts the framework adds the charset.
 TYPES = {
     ".html": "text/html",
@@ -75,9 +84,20 @@ def asset(name: FromPath[str], request: Request[Any, Any, Any]) -> Response[byte
     """Send a style sheet or a module.
 
     Raises:
-        NotFound: There is no such file.
+        NotFoundException: There is no such file.
     """
     return _sent(name, request, ASSET_HEADERS)
+
+
+def answer_nothing_here(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
+    """Answer an address that there is not: with a page to a browser that asks for one, else with the problem."""
+    path = path_of(request).removeprefix(root_of(request)).lower()
+    is_of_api = path == API or path.startswith(f"{API}/")
+    if is_of_api or not prefers_html(request.headers.get("accept", "")):
+        return answer_http_exception(request, error)
+    root = escape(quote(root_of(request)))
+    content = _files()[NOTHING].content.replace(b"{root}", root.encode())
+    return Response(content, status_code=HTTP_404_NOT_FOUND, headers=PAGE_HEADERS, media_type=TYPES[".html"])
 
 
 def _page(path: str, name: str) -> HTTPRouteHandler:
@@ -91,7 +111,7 @@ def _page(path: str, name: str) -> HTTPRouteHandler:
 def _sent(name: str, request: Request[Any, Any, Any], more: dict[str, str]) -> Response[bytes]:
     file = _files().get(name)
     if file is None:
-        raise NotFound(f"there is no file {name!r} among those of the pages")
+        raise NotFoundException
     headers = {**HEADERS, **more, "ETag": file.etag}
     if file.etag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=HTTP_304_NOT_MODIFIED, headers=headers)

@@ -90,6 +90,19 @@ def test_a_running_task_is_killed_by_force(running: System) -> None:
     assert wish.force
 
 
+def test_a_running_task_that_was_asked_to_stop_is_shown_as_such(running: System) -> None:
+    task_id = running.submit_traced("deaf")
+    running.wait_started(task_id)
+    assert "stopping" not in batchtask(running, "status", str(task_id)).stdout
+
+    assert batchtask(running, "cancel", str(task_id)).returncode == Exit.OK
+
+    running.wait(lambda: (running.row(task_id) or {}).get("stopping"))
+    assert "Started, stopping" in batchtask(running, "status", str(task_id)).stdout
+    assert batchtask(running, "cancel", str(task_id), "--force").returncode == Exit.OK
+    running.wait_finished(task_id)
+
+
 def test_a_task_that_cannot_be_cancelled_is_told_as_such_and_goes_on(running: System) -> None:
     task_id = running.submit_traced("unstoppable")
     running.wait_started(task_id)

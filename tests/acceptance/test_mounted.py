@@ -60,6 +60,19 @@ def test_pages_session_and_indicator_stay_below_the_path(browser: Browser, url: 
         page.wait_for_url(f"{url}/login")
 
 
+def test_an_address_that_there_is_not_leads_back_to_my_tasks(browser: Browser, url: str) -> None:
+    with visitor(browser, url) as page:
+        log_in(page, "bob", PASSWORD, f"{url}/")
+        answer = page.goto(f"{url}/no/such/page")
+        assert answer is not None
+        assert answer.status == 404
+        expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+        assert page.evaluate("document.styleSheets.length") == 3
+        page.get_by_role("link", name="To my tasks").click()
+        expect(page.get_by_role("link", name="Sales of May").first).to_be_visible()
+        assert page.url == f"{url}/"
+
+
 def test_what_was_made_is_found_where_the_answer_says(url: str) -> None:
     with httpx.Client(base_url=url.removesuffix(PATH), auth=("ann", PASSWORD)) as ann:
         body = {"name": "nightly", "cron": "@daily", "task": "sleep", "parameters": {"seconds": 0}}

@@ -12,8 +12,8 @@ from batchtask.definitions import CancellationBehaviour
 from batchtask.events import (
     AttemptFailed,
     AttemptStarted,
-    CancelRequested,
     RetryScheduled,
+    TaskCancelled,
     TaskFailed,
     TaskSucceeded,
 )
@@ -22,6 +22,7 @@ from tests.access_support import PASSWORD
 from tests.browser import PHONE, log_in, visitor
 from tests.desk_with_pages import PageDesk
 from tests.page_tasks import Told
+from tests.web_support import append
 
 STARTED = AttemptStarted(attempt=1, fence=1, worker="w/1/a", delivery_id="d")
 SCRIPT = '<img src=x onerror="window.harmed = true">'
@@ -149,13 +150,36 @@ def test_a_task_can_be_followed_on_its_page_and_removed_there_when_it_has_ended(
     expect(item(page, "Company list")).to_have_count(0)
 
 
-def test_a_task_that_was_asked_to_stop_says_so_until_it_has(page: Page, desk: PageDesk) -> None:
-    asked = CancelRequested(requested_by=0, reason="The list is wrong")
-    desk.record(Told("sleep", "On its way out", 30, [(29, STARTED), (3, asked)]))
+def test_a_task_that_was_asked_to_stop_says_so_on_every_page_until_it_has(
+    page: Page, browser: Browser, desk: PageDesk
+) -> None:
+    ids = desk.record(Told("sleep", "On its way out", 30, [(29, STARTED)]))
     page.reload()
+    stop = page.get_by_role("button", name="Stop On its way out")
+    stop.click()
+    page.get_by_role("dialog", name="Stop this task?").get_by_role("button", name="Stop task").click()
+    expect(item(page, "On its way out")).to_contain_text("Stopping…")
+    page.reload()
+    expect(item(page, "On its way out")).to_contain_text("Stopping…")
+    expect(item(page, "On its way out").get_by_role("button")).to_have_count(0)
+    indicator = page.locator("batch-task-indicator")
+    indicator.get_by_role("button").first.hover()
+    expect(indicator.get_by_role("listitem").filter(has_text="On its way out")).to_contain_text("Stopping…")
     open_task(page, "On its way out")
-    expect(page.get_by_role("button", name="Stop On its way out")).to_have_text("Stopping…")
-    expect(page.get_by_role("button", name="Stop On its way out")).to_be_disabled()
+    expect(page.locator(".meta")).to_contain_text("Stopping…")
+    expect(stop).to_have_count(0)
+    with visitor(browser, desk.url) as administrators:
+        log_in(administrators, "Ann", PASSWORD, "operations?view=tasks&state=started")
+        row = administrators.get_by_role("row").filter(has_text="On its way out")
+        expect(row).to_contain_text("Stopping…")
+        row.get_by_role("checkbox").check()
+        expect(administrators.get_by_text("1 chosen")).to_be_visible()
+        expect(administrators.get_by_role("button", name="Stop 1")).to_have_count(0)
+
+    append(desk.system.engine, ids["On its way out"], [TaskCancelled(requested_by=desk.bob)], after=2)
+
+    page.reload()
+    expect(page.locator(".meta")).to_contain_text("Stopped")
 
 
 def test_a_file_that_is_gone_is_told_in_a_sentence(page: Page, desk: PageDesk) -> None:

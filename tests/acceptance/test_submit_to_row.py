@@ -68,6 +68,7 @@ def test_every_column_of_a_finished_task_says_what_was_submitted_and_what_came_o
         "task_id": task_id,
         "version": row["version"],
         "due_at": None,
+        "stopping": False,
     }
 
 

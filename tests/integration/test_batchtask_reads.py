@@ -254,9 +254,9 @@ def test_arguments_are_json(client: TestClient[Any], content_type: str) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "body: there is none; send a JSON object"),
-        (b"{", "the body is no JSON that can be read: Input data was truncated"),
-        (b"\xff\xfe{", "the body is no JSON that can be read: JSON is malformed"),
+        (b"", "there is no body: send a JSON object"),
+        (b"{", "the body cannot be read as JSON: Input data was truncated"),
+        (b"\xff\xfe{", "the body cannot be read as JSON: JSON is malformed"),
         (b"null", "body: Expected `object`, got `null`"),
         (b"[" * 700 + b"]" * 700, "body: Expected `object`, got `array`"),
         (b'{"Id": ' + b"[" * 700 + b"]" * 700 + b"}", "body Id: Expected `int`, got `array`"),
@@ -288,10 +288,10 @@ def test_nothing_that_the_apis_answer_may_be_kept(client: TestClient[Any], engin
 
 
 def test_a_path_or_method_that_there_is_not_gets_a_sentence(client: TestClient[Any]) -> None:
-    assert "/api/openapi.json lists what there is" in get(client, "/1/Start").json()["detail"]
+    assert "/api/openapi.json lists all that there is" in get(client, "/1/Start").json()["detail"]
     answer = client.get("/api/v1/Agents/Batch/StopBatchJob", headers=calling("kari"))
     assert (answer.status_code, answer.json()["detail"]) == (
-        405, "GET does nothing here; what this path takes is " + answer.headers["Allow"],
+        405, "GET is not done at this address: send OPTIONS, POST",
     )  # fmt: skip
     assert "POST" in answer.headers["Allow"]
 
@@ -307,4 +307,5 @@ def test_a_caller_may_name_more_associates_than_a_statement_has_parameters(
 
 def test_a_body_that_is_too_large_gets_a_sentence(client: TestClient[Any]) -> None:
     answer = ask(client, "GetAllBatchTaskInfosByName", TaskName="x" * LONGEST_BODY_BYTES)
-    assert (answer.status_code, answer.json()["detail"]) == (413, "the body is too large: at most 10 MB are taken")
+    said = f"the body has more than the {LONGEST_BODY_BYTES} bytes that are taken here: send less"
+    assert (answer.status_code, answer.json()["detail"]) == (413, said)

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from sqlalchemy import Engine, text
 
 from batchtask.database import make_engine
-from batchtask.events import AttemptStarted, Event, ProgressReported, TaskFailed, TaskSucceeded
+from batchtask.events import AttemptStarted, CancelRequested, Event, ProgressReported, TaskFailed, TaskSucceeded
 from batchtask.identifiers import TaskId
 from batchtask.outcomes import Cause
 from batchtask.settings import Settings
@@ -142,6 +142,8 @@ def test_its_list_shows_state_and_progress_of_each(page: Page, embedding: Embedd
 
     embedding.append(running, ProgressReported(fence=1, percent=75, text="180 of 240 letters"), after=2)
     expect(rows.nth(0)).to_contain_text("75 %")
+    embedding.append(running, CancelRequested(requested_by=embedding.ola), after=3)
+    expect(rows.nth(0)).to_contain_text(re.compile("Mail merge.*Stopping….*75 %"))
     page.get_by_role("heading").hover()
     expect(rows).to_have_count(0)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -16,9 +17,10 @@ from sqlalchemy import Engine, func, select, text
 
 from batchtask.events import Event, HeartbeatRecorded, RecordedEvent, TaskSubmitted
 from batchtask.identifiers import TaskId, new_task_id
-from batchtask.store import Append, EventStore, first_event
+from batchtask.store import Append, EventStore, first_event, storable
 from batchtask.tables import batchtask, task_number
-from projections.projector import Projector
+from projections.projector import Projector, upsert_statement
+from projections.queries import Queries
 from projections.rebuild import Rebuild, Rebuilt
 from projections.rows import Row, fold_row
 from tests.desks import BEGAN, command
@@ -27,6 +29,7 @@ from tests.histories import LONG, carried_out, chosen
 History = list[RecordedEvent]
 
 CHOICES = st.lists(st.integers(0, 1000), max_size=12)
+STOPPING = ["claim", "progress", "cancel", "cancel noticed", "heartbeat"]
 
 
 def submission(owner: int) -> RecordedEvent:
@@ -121,6 +124,8 @@ def test_any_order_repetition_and_split_of_events_gives_the_same_rows(
     projectors: tuple[Projector, Projector],
 ) -> None:
     histories = [history_of(one, owner) for owner, one in enumerate(choices)]
+    # Chance alone seldom leaves a task running that was asked to stop.
+    histories += [history_by(STOPPING, 9), history_by([*STOPPING, "cancelled"], 10)]
     # Where nothing but the submission happened, the projector may be the first to record it.
     keep(store, [events for events in histories if len(events) > 1 or chance.random() < 0.5])
     news = list(chain.from_iterable(stored(store, histories)))
@@ -166,6 +171,74 @@ def test_a_task_that_waits_in_every_way_has_the_row_of_its_fold_after_each_event
     for length in range(1, len(events) + 1):
         projector.project(events[length - 1 : length], submitted=events[:1] if length == 1 else [])
         assert_rows_are_folds(engine, [events[:length]])
+
+
+def test_a_wish_to_stop_is_read_from_the_row_while_the_task_runs_and_no_longer(
+    store: EventStore, engine: Engine
+) -> None:
+    histories = [history_by([*STOPPING, "cancelled", "replay", "release", "claim", "cancel by force"], 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+    task_id = events[0].task_id
+    projector = Projector(engine)
+    seen = []
+
+    for event in events:
+        projector.project([event], submitted=events[:1] if event is events[0] else [])
+        seen.append((type(event.body).__name__, rows(engine, [task_id])[task_id]["stopping"]))
+
+    assert [name for name, stopping in seen if stopping] == [
+        *("CancelRequested", "CancelNoticed", "HeartbeatRecorded", "CancelRequested")
+    ]
+    assert seen[-1] == ("CancelRequested", True)
+
+
+def test_a_rebuild_mends_what_a_row_says_of_a_wish_to_stop(store: EventStore, engine: Engine) -> None:
+    """A projector of the release before, which has no such column, left one out and never took back the other."""
+    histories = [history_by(STOPPING, 1), history_by([*STOPPING, "cancelled"], 1)]
+    keep(store, histories)
+    histories = stored(store, histories)
+    Projector(engine).project(chain.from_iterable(histories))
+    Rebuild(engine).run()
+    ids = [events[0].task_id for events in histories]
+    before = rows(engine, ids)
+    assert [before[task_id]["stopping"] for task_id in ids] == [True, False]
+    with engine.begin() as connection:
+        wrong = batchtask.update().values(stopping=~batchtask.c.stopping)
+        connection.execute(wrong.where(batchtask.c.task_id.in_(ids)))
+
+    assert Rebuild(engine).run().different == 2
+
+    assert rows(engine, ids) == before
+
+
+def test_a_projector_of_the_release_before_writes_rows_of_which_reads_believe_no_more_than_is_true(
+    store: EventStore, engine: Engine
+) -> None:
+    histories = [history_by([*STOPPING, "cancelled"], 1)]
+    keep(store, histories)
+    [events] = stored(store, histories)
+    task_id = TaskId(events[0].task_id)
+    Projector(engine).project(events[1:-1], submitted=events[:1])
+    assert Queries(engine).task(task_id).stopping
+
+    write_as_before(engine, events)
+
+    assert rows(engine, [task_id])[task_id]["stopping"]  # what it does not know, it leaves
+    assert not Queries(engine).task(task_id).stopping
+
+
+def write_as_before(engine: Engine, events: History) -> None:
+    """Write the row of a task as a projector did that knows nothing of the column `stopping`."""
+    row = fold_row(None, events)
+    assert row is not None
+    number = rows(engine, [row.task_id])[row.task_id]["batchtask_id"]
+    statement = upsert_statement("crm7.batchtask").replace(", stopping = EXCLUDED.stopping", "")
+    statement = statement.replace(", stopping boolean", "").replace(", stopping", "")
+    assert "stopping" not in statement
+    body = msgspec.json.encode([msgspec.structs.asdict(row) | {"batchtask_id": number}])
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement, (storable(body),))
 
 
 def test_a_gap_is_filled_from_the_store(store: EventStore, engine: Engine) -> None:

@@ -86,6 +86,17 @@ def test_a_task_looks_like_its_row(client: TestClient[Any], engine: Engine) -> N
     assert client.get(f"/api/v2/tasks/{seen['number']}", headers=calling("kari")).json() == seen
 
 
+def test_a_running_task_that_was_asked_to_stop_says_so(client: TestClient[Any], engine: Engine) -> None:
+    running, waiting = record(engine, STARTED), record(engine)
+    stopping = record(engine, STARTED, CancelRequested(requested_by=KARI))
+    stopped = record(engine, STARTED, CancelRequested(requested_by=KARI), TaskCancelled(requested_by=KARI))
+    tasks = client.get("/api/v2/tasks", headers=calling("kari")).json()["tasks"]
+    seen = {task["id"]: (task["state"], task["stopping"]) for task in tasks}
+    assert [seen[text(one)] for one in (running, waiting, stopping, stopped)] == [
+        ("started", False), ("waiting", False), ("started", True), ("cancelled", False),
+    ]  # fmt: skip
+
+
 def test_a_cancelled_task_is_told_from_a_failed_one(client: TestClient[Any], engine: Engine) -> None:
     failed = record(engine, STARTED, TaskFailed(cause=Cause.ERROR, message="It broke."))
     cancelled = record(engine, *CANCELLED)
@@ -95,6 +106,30 @@ def test_a_cancelled_task_is_told_from_a_failed_one(client: TestClient[Any], eng
     assert listed(client, "kari", state="cancelled") == [text(cancelled)]
     assert listed(client, "kari", state=["cancelled", "failed"]) == [text(cancelled), text(failed)]
     assert listed(client, "kari", state=["waiting", "succeeded"]) == [text(waiting), text(done)]
+
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/webp,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/tasks/1/nothing", "/operations/x", "/pages/nothing.css", "/apis"])
+def test_a_browser_is_shown_a_page_where_there_is_nothing_and_a_program_gets_the_problem(
+    client: TestClient[Any], path: str
+) -> None:
+    page = client.get(path, headers=BROWSER)
+    assert (page.status_code, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "There is nothing here" in page.text
+    assert "{root}" not in page.text
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    for accept in ("*/*", "application/json", "text/html, application/json"):
+        answer = client.get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+        assert answer.json()["detail"].startswith("there is nothing at this address")
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/v2/nothing", "/API/V1/nothing", "/api/v1/BatchTask/1/Start"])
+def test_below_the_apis_a_browser_gets_the_problem_too(client: TestClient[Any], path: str) -> None:
+    answer = client.get(path, headers=BROWSER | calling("kari"))
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 def test_pages_follow_one_another_without_gap_or_repetition(client: TestClient[Any], engine: Engine) -> None:

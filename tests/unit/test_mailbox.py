@@ -29,7 +29,8 @@ def letter(number: int, version: int, cursor: str = "") -> Letter:
     view = LiveView(
         id=task(number), number=number, name="n", title="T", owner=7, owner_name="kari", state=state, percent=version,
         progress="line\nbreak", request="", response="", attempts=1, submitted_at=AT, started_at=AT, updated_at=AT,
-        due_at=None, file_name=None, cancellation="can", cancellation_warning="", version=version, told=None,
+        due_at=None, stopping=False, file_name=None, cancellation="can", cancellation_warning="", version=version,
+        told=None,
     )  # fmt: skip
     return Letter.of(view, cursor)
 

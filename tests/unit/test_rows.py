@@ -70,6 +70,7 @@ NEW_ROW: dict[str, Any] = {
     "updatedcount": 0,
     "filename": None,
     "due_at": None,
+    "stopping": False,
 }
 
 
@@ -119,7 +120,7 @@ MEANINGS: list[tuple[Event, dict[str, Any]]] = [
         {"state": State.Started, "progresspercent": 60, "progressdescription": "x" * 253 + "…"},
     ),
     (HeartbeatRecorded(fence=1), RUNS),
-    (CancelRequested(requested_by=5), RUNS),
+    (CancelRequested(requested_by=5), RUNS | {"stopping": True}),
     (AttemptFailed(fence=1, cause=Cause.ERROR, message="no"), WAITING),
     (AttemptTimedOut(fence=1, limit_seconds=3), WAITING),
     (AttemptLost(fence=1), WAITING),
@@ -196,7 +197,7 @@ def test_what_an_event_means_for_the_row_of_a_running_task(event: Event, changes
     assert {name: row[name] for name in always} == {"version": 3, "updated": at(3), "updatedcount": 3}
     free = {"state", "startcount", "laststarted", "response", "filename", "progresspercent", "progressdescription"}
     free |= {"due_at"}
-    untouched = row.keys() - always - free
+    untouched = row.keys() - always - free - changes.keys()
     assert {name: row[name] for name in untouched} == {name: before[name] for name in untouched}
 
 
@@ -222,6 +223,35 @@ def test_what_goes_on_or_has_ended_is_due_no_more(after: Event) -> None:
     assert row_of(*RUNNING, waiting, after)["due_at"] is None
 
 
+#: What ends the attempt of a task that was asked to stop, or begins another one.
+ENDS_OF_STOPPING: set[type[Event]] = {
+    *(AttemptStarted, AttemptFailed, AttemptTimedOut, AttemptLost, AttemptInterrupted, AttemptSnoozed, PassCompleted),
+    *(RetryScheduled, TaskDeferred, TaskReplayed, TaskSucceeded, TaskFailed, TaskCancelled),
+}
+
+
+@pytest.mark.parametrize("event", [event for event, _ in MEANINGS], ids=lambda event: type(event).__name__)
+def test_a_task_that_was_asked_to_stop_is_stopping_until_it_does_not_run_any_more(event: Event) -> None:
+    row = row_of(*RUNNING, CancelRequested(requested_by=5), event)
+    assert row["stopping"] == (type(event) not in ENDS_OF_STOPPING)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [[SUBMITTED], [*RUNNING, AttemptLost(fence=1)], [*RUNNING, TaskFailed(cause=Cause.ERROR, message="no")]],
+    ids=["queued", "between attempts", "ended"],
+)
+def test_what_does_not_run_cannot_be_stopping(before: list[Event]) -> None:
+    row = row_of(*before, CancelRequested(requested_by=5))
+    assert row["stopping"] is False
+
+
+def test_a_new_beginning_knows_nothing_of_a_wish_to_stop() -> None:
+    stopped = [*RUNNING, CancelRequested(requested_by=5), TaskCancelled(requested_by=5)]
+    again = [TaskReplayed(requested_by=5, due_at=LATER), TaskReleased(), STARTED]
+    assert row_of(*stopped, *again)["stopping"] is False
+
+
 def test_a_replayed_task_forgets_its_answer_but_not_how_often_it_was_started() -> None:
     dead = [*RUNNING, TaskFailed(cause=Cause.ERROR, message="no members")]
     row = row_of(*dead, TaskReplayed(requested_by=5, due_at=LATER))
@@ -245,7 +275,7 @@ def test_a_success_that_somebody_cleans_up_after_has_a_state_of_its_own_and_keep
 
 
 def test_folding_goes_on_from_any_row() -> None:
-    events = [*RUNNING, TaskSucceeded(fence=1, response="done")]
+    events = [*RUNNING, CancelRequested(requested_by=5), TaskSucceeded(fence=1, response="done")]
     recorded = [RecordedEvent(TASK, version, at(version), body) for version, body in enumerate(events)]
     whole = fold_row(None, recorded)
 
