@@ -87,8 +87,9 @@ export class Chart {
       const clock = at.getTime() / 60_000 - at.getTimezoneOffset(); // minutes of the user's clock
       if (clock % step >= this.minutes) return [];
       const x = this.scale.x(index);
-      const anchor = x > this.#width - LABEL_PIXELS / 2 ? "end" : "start";
-      return [words((step >= 1440 ? DAY : HOUR).format(at), { x, y: HEIGHT - 6, "text-anchor": anchor })];
+      const mark = shape("line", { class: "grid", x1: x, x2: x, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM + 4 });
+      const middle = Math.min(x, this.#width - LABEL_PIXELS / 4); // the last one would be cut off
+      return [mark, words((step >= 1440 ? DAY : HOUR).format(at), { x: middle, y: HEIGHT - 4, "text-anchor": "middle" })];
     });
   }
 
