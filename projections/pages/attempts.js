@@ -34,7 +34,7 @@ function row(attempt) {
 /** Workers are called host/process/instance. */
 function worker(name) {
   const [host, process] = name.split("/");
-  return [h("span", { title: name }, host), process && h("div", { class: "soft" }, `process ${process}`)];
+  return [h("div", { class: "host", title: name }, host), process && h("div", { class: "soft" }, `process ${process}`)];
 }
 
 function outcome(attempt) {
