@@ -26,7 +26,7 @@ from batchtask.identifiers import new_task_id
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
 from projections.rows import State
-from tests.system import System
+from tests.system import System, untimed
 
 
 def test_every_column_of_a_finished_task_says_what_was_submitted_and_what_came_of_it(running: System) -> None:
@@ -161,7 +161,7 @@ def test_a_running_task_stops_when_asked_to(running: System) -> None:
 
     row = running.wait_finished(task_id)
     assert (row["state"], row["response"]) == (State.Failed, "Stopped on request.")
-    *_, wish, noticed, end = running.history(task_id)
+    *_, wish, noticed, end = untimed(running.history(task_id))
     assert wish == CancelRequested(requested_by=5, reason="changed my mind")
     assert noticed == CancelNoticed(fence=1)
     assert end == TaskCancelled(requested_by=5)

@@ -16,6 +16,7 @@ from batchtask.events import (
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptStarted,
     AttemptTimedOut,
     CancelNoticed,
     CancelRefused,
@@ -33,7 +34,7 @@ from projections.rows import State
 from tests.children import runs
 from tests.desks import somebody_decides
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
-from tests.system import System
+from tests.system import System, untimed
 
 HELD = {"task_timeout": 600}  # every task has a limit, so that its message is held
 
@@ -362,7 +363,7 @@ def test_a_task_that_kills_its_process_again_and_again_is_set_aside_and_its_neig
 
 def ends(system: System, task_id: TaskId) -> list[Event]:
     """What happened after the attempts began."""
-    return [event for event in system.history(task_id)[1:] if type(event).__name__ != "AttemptStarted"]
+    return [event for event in untimed(system.history(task_id))[1:] if not isinstance(event, AttemptStarted)]
 
 
 def failed(system: System, task_id: TaskId) -> TaskFailed:
