@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pika
 import psutil
 import pytest
 from sqlalchemy import select
@@ -22,14 +24,17 @@ from batchtask.events import (
     CancelRefused,
     CancelRequested,
     Event,
+    HeartbeatRecorded,
     RetryScheduled,
     TaskCancelled,
     TaskFailed,
+    TaskSubmitted,
 )
 from batchtask.identifiers import TaskId
 from batchtask.intentions import RequestCancel
 from batchtask.outcomes import Cause
 from batchtask.tables import effect
+from batchtask.topology import CONTROL
 from projections.rows import State
 from tests.children import runs
 from tests.desks import somebody_decides
@@ -212,6 +217,51 @@ class TestCancelling:
             TaskCancelled(requested_by=8, forced=True),
         ]
 
+    @pytest.mark.parametrize("force", [False, True], ids=["wish", "by force"])
+    def test_a_hint_that_is_late_stops_nothing(self, force: bool, system: System) -> None:
+        """As of a projections process that was frozen before it told of a wish, while the task was replayed."""
+        system.worker(**HELD)
+        system.projections()
+        task_id = system.submit_traced("gate")
+        system.wait_started(task_id)
+
+        hint(system, task_id, force=force)
+
+        system.wait(lambda: HeartbeatRecorded(fence=1) in system.history(task_id))  # the hint was heard
+        assert CancelNoticed(fence=1) not in system.history(task_id)
+        system.open_gates(task_id)
+        assert system.wait_finished(task_id)["state"] == State.Succeeded
+
+    def test_a_late_hint_that_comes_before_the_claim_is_answered_stops_nothing_either(self, system: System) -> None:
+        worker = system.freezing("worker", "journal.written", **HELD)
+        system.projections()
+        task_id = system.submit_traced("gate")
+        system.wait(lambda: system.crashed("journal.written"))
+
+        hint(system, task_id, force=True)
+        worker.send_signals(signal.SIGCONT)
+
+        system.wait(lambda: HeartbeatRecorded(fence=1) in system.history(task_id))
+        system.open_gates(task_id)
+        assert system.wait_finished(task_id)["state"] == State.Succeeded
+
+    @pytest.mark.parametrize(("name", "force"), [("gate", False), ("deaf", True)], ids=["wish", "by force"])
+    def test_a_wish_that_comes_before_the_claim_is_answered_is_heard(
+        self, name: str, force: bool, system: System
+    ) -> None:
+        worker = system.freezing("worker", "journal.written", **HELD)
+        system.projections()
+        task_id = system.submit_traced(name)
+        system.wait(lambda: system.crashed("journal.written"))
+
+        system.producer.cancel(task_id, requested_by=7, force=force)
+        system.wait(lambda: any(isinstance(event, CancelRequested) for event in system.history(task_id)))
+        hint(system, task_id, force=force)  # or the one of the projections: surely before the worker goes on
+        worker.send_signals(signal.SIGCONT)
+
+        system.wait_finished(task_id)
+        assert system.history(task_id)[-1] == TaskCancelled(requested_by=7, forced=force)
+
     def test_a_task_that_cannot_be_cancelled_says_so_unless_it_is_forced(self, system: System) -> None:
         system.worker(**HELD)
         system.projections()
@@ -362,8 +412,16 @@ def test_a_task_that_kills_its_process_again_and_again_is_set_aside_and_its_neig
 
 
 def ends(system: System, task_id: TaskId) -> list[Event]:
-    """What happened after the attempts began."""
-    return [event for event in untimed(system.history(task_id))[1:] if not isinstance(event, AttemptStarted)]
+    """What happened after the attempts began, signs of life apart."""
+    beside = (TaskSubmitted, AttemptStarted, HeartbeatRecorded)
+    return [event for event in untimed(system.history(task_id)) if not isinstance(event, beside)]
+
+
+def hint(system: System, task_id: TaskId, *, force: bool) -> None:
+    """Tell the workers, as a projections process does, that somebody wants a task to stop."""
+    with pika.BlockingConnection(pika.URLParameters(system.amqp_url)) as connection:
+        body = f"{task_id} force" if force else str(task_id)
+        connection.channel().basic_publish(CONTROL.name, "", body.encode(), pika.BasicProperties(type="cancel"))
 
 
 def failed(system: System, task_id: TaskId) -> TaskFailed:
