@@ -160,6 +160,7 @@ class CancelRequested(Event, frozen=True, kw_only=True):
     requested_by: int  #: associate id; 0 = system
     reason: str = ""
     force: bool = False  #: kill what runs
+    requested_at: datetime | None = None  #: as the command has it, which is known again by that; None = not known
 
 
 class CancelNoticed(Event, frozen=True, kw_only=True):

@@ -88,6 +88,7 @@ class RequestCancel:
     requested_by: int
     reason: str
     force: bool = False
+    requested_at: datetime | None = None  #: as the command has it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -265,7 +265,12 @@ def _request_cancel(state: TaskState, request: RequestCancel) -> list[Event]:
     heard = state.cancel_requested_by is not None and (state.cancel_forced or not request.force)
     if heard and state.phase is Phase.RUNNING:
         return []
-    wish = CancelRequested(requested_by=request.requested_by, reason=request.reason, force=request.force)
+    wish = CancelRequested(
+        requested_by=request.requested_by,
+        reason=request.reason,
+        force=request.force,
+        requested_at=request.requested_at,
+    )
     if state.phase is Phase.RUNNING:
         return [wish]
     return [wish, TaskCancelled(requested_by=request.requested_by)]

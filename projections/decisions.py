@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from batchtask import envelope
 from batchtask.broker import Delivery
 from batchtask.errors import MessageError, TaskNotFound
-from batchtask.events import AttemptStarted, RecordedEvent, TaskDeferred, TaskReplayed
+from batchtask.events import AttemptStarted, CancelRequested, RecordedEvent, TaskDeferred, TaskReplayed
 from batchtask.identifiers import TaskId
 from batchtask.intentions import AlreadyFinished, Defer, HeldByAnother, Intention, Reject, RequestCancel
 from batchtask.messages import CancelTask, SubmitTask
@@ -40,10 +40,16 @@ class Decisions:
     def cancel(self, command: CancelTask) -> list[RecordedEvent]:
         """Record a wish to cancel; a task that waits ends with it. Adds nothing to one that has finished.
 
+        Nor does a message that comes again: the task may have begun anew since, and the wish was not meant for that.
+
         Raises:
             TaskNotFound: Not submitted, or not recorded yet.
         """
-        return self._decide(command.id, _always(_wish(command)))
+
+        def choose(history: Sequence[RecordedEvent], _: TaskState) -> Intention | None:
+            return None if _stands(command, history) else _wish(command)
+
+        return self._decide(command.id, choose)
 
     def reject(self, task_id: TaskId, message: str, delivery: Delivery) -> list[RecordedEvent]:
         """End a task whose message was set aside; adds nothing to one that runs, has finished, or is unknown."""
@@ -101,7 +107,19 @@ class Decisions:
 
 
 def _wish(command: CancelTask) -> RequestCancel:
-    return RequestCancel(requested_by=command.requested_by, reason=command.reason, force=command.force)
+    return RequestCancel(
+        requested_by=command.requested_by,
+        reason=command.reason,
+        force=command.force,
+        requested_at=command.requested_at,
+    )
+
+
+def _stands(command: CancelTask, history: Sequence[RecordedEvent]) -> bool:
+    """Whether this very wish was recorded before. Not by its reason: the store may not keep that to the letter."""
+    wanted = (command.requested_at, command.requested_by, command.force)
+    wishes = (event.body for event in history if isinstance(event.body, CancelRequested))
+    return any((wish.requested_at, wish.requested_by, wish.force) == wanted for wish in wishes)
 
 
 def _always(intention: Intention) -> Choose:

@@ -255,7 +255,10 @@ def _wishes(history: Sequence[RecordedEvent]) -> list[RecordedEvent]:
 
 
 def _control(event: RecordedEvent) -> Message:
-    """A hint for the worker that runs the task; nobody may be listening, and that is fine."""
+    """A hint for the worker that runs the task; nobody may be listening, and that is fine.
+
+    The worker looks into the stream for what is wished; one of a release that did not is told of the force here.
+    """
     forced = isinstance(event.body, CancelRequested) and event.body.force
     return Message(
         exchange=CONTROL.name,

@@ -7,16 +7,17 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 from sqlalchemy import ColumnElement, Engine, select
 
 from batchtask.database import make_engine
-from batchtask.events import AttemptStarted, Event
+from batchtask.events import AttemptStarted, CancelRequested, Event
 from batchtask.identifiers import TaskId, new_task_id
 from batchtask.settings import Settings
 from batchtask.store import EventStore
@@ -239,6 +240,14 @@ class System:
             part.kill()
         self.producer.close()
         self.engine.dispose()
+
+
+def untimed(events: Iterable[Event]) -> list[Event]:
+    """The same without the times at which users made their wishes, which no test can know."""
+    return [
+        msgspec.structs.replace(event, requested_at=None) if isinstance(event, CancelRequested) else event
+        for event in events
+    ]
 
 
 @contextmanager

@@ -72,7 +72,9 @@ async def try_once(holding: Holding, request: ClaimRequest, deps: Deps) -> bool:
         if isinstance(claim, Lease):
             if not claim.held:
                 await let_go(holding, deps)  # from here on only the lease keeps others away
-            running = Running(claim, _run(claim), None, None, holding.cancel_wanted, holding.cancel_forced)
+            running = Running(claim, _run(claim))
+            if holding.cancel_hinted:
+                heartbeat(running, deps)  # finds out what is true of it
             outcome = await perform(running, deps)  # the only step that runs task code
             signal_points.reached("attempt.performed")
     if isinstance(claim, LastChance):
@@ -100,7 +102,7 @@ async def try_alone(holding: Holding, request: ClaimRequest, deps: Deps) -> bool
 
     def gives_up() -> bool:
         stands_by = deps.draining or deps.paused
-        return stands_by or holding.cancel_wanted or not deps.consumer.holds(holding.delivery)
+        return stands_by or holding.cancel_hinted or not deps.consumer.holds(holding.delivery)
 
     logger.info("last chance, to run alone", extra={"task": request.command.id})
     async with deps.solitude.alone(holding, gives_up) as granted:
@@ -175,8 +177,8 @@ async def perform(running: Running, deps: Deps) -> Outcome | None:
     try:
         if running.stopped is not None:
             child.kill()
-        if running.cancel_wanted:
-            heed_cancel(running, deps, force=running.cancel_forced)
+        if lease.cancel_requested:
+            heed_cancel(running, deps)
         outcome = await child.run(running.run, lambda frame: report(frame, running, deps))
     finally:
         for timer in timers:

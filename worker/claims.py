@@ -253,4 +253,5 @@ class ClaimDesk:
             checkpoint=state.checkpoint if state is not None else None,
             traceparent=request.traceparent,
             cancel_requested=state is not None and state.cancel_requested_by is not None,
+            cancel_forced=state is not None and state.cancel_forced,
         )

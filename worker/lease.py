@@ -24,7 +24,7 @@ class Lease:
     checkpoint: dict[str, Any] | None = None  #: what an earlier attempt kept
     traceparent: str | None = None  #: of whoever submitted
     cancel_requested: bool = False  #: stands in the stream up to `version`: what the outcome means depends on it
-
+    cancel_forced: bool = False  #: and whoever asked wants the task killed
     over: bool = False  #: its outcome stands in the stream, and nothing more may follow under it
 
     @property

@@ -31,7 +31,7 @@ class Recorded:
     """It is in the stream now."""
 
     news: list[RecordedEvent]
-    cancel_requested: bool = False  #: somebody asked for a stop; known only when the stream had to be read
+    cancel_requested: bool = False  #: somebody asked for a stop, and that stands in the stream before the news
     cancel_forced: bool = False  #: and wants it killed
 
     @property
@@ -126,12 +126,14 @@ class RecordDesk:
         if isinstance(request.intention, Survive):
             # It stands in the stream of whoever has the task now: what else this attempt says must not follow it.
             return Recorded(recorded)
-        request.lease.version = recorded[-1].version
-        request.lease.over = isinstance(request.intention, RecordOutcome)
-        if state is None:
-            return Recorded(recorded)
-        request.lease.cancel_requested = state.cancel_requested_by is not None
-        return Recorded(recorded, request.lease.cancel_requested, state.cancel_forced)
+        lease = request.lease
+        lease.version = recorded[-1].version
+        lease.over = isinstance(request.intention, RecordOutcome)
+        if state is not None:
+            lease.cancel_requested = state.cancel_requested_by is not None
+            lease.cancel_forced = state.cancel_forced
+        # Not read, and so in no conflict: then nobody has wished for more than was known before.
+        return Recorded(recorded, lease.cancel_requested, lease.cancel_forced)
 
 
 def _joined(requests: Sequence[RecordRequest]) -> dict[TaskId, list[tuple[RecordRequest, list[Event]]]]:

@@ -29,15 +29,15 @@ def report(frame: Progress | LogLine | Appended, running: Running, deps: Deps) -
 
 
 def heartbeat(running: Running, deps: Deps) -> None:
-    """Say in the stream that the attempt is alive; finds out, too, when it has lost its lease."""
+    """Say in the stream that the attempt is alive; finds out, too, of a wish to cancel, and of a lost lease."""
     _record_soon(running, HeartbeatRecorded(fence=running.lease.fence), deps)
 
 
-def heed_cancel(running: Running, deps: Deps, *, force: bool) -> None:
-    """Tell the task code to stop, or kill it; the first of both is noted in the stream."""
+def heed_cancel(running: Running, deps: Deps) -> None:
+    """Tell the task code to stop, or kill it, as its lease has it; the first of both is noted in the stream."""
     if running.tell_cancel():
         _record_soon(running, CancelNoticed(fence=running.lease.fence), deps)
-    if force:
+    if running.lease.cancel_forced:
         running.stop(Stop.CANCEL)
 
 
@@ -68,5 +68,5 @@ async def _record(running: Running, event: ProgressReported | HeartbeatRecorded 
             await tell_survived(lease, deps)
         return
     if recorded.cancel_requested:
-        heed_cancel(running, deps, force=recorded.cancel_forced)
+        heed_cancel(running, deps)
     await deps.announcer.announce(recorded.news)

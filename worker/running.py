@@ -31,8 +31,7 @@ class Holding:
     arrived_at: float  #: loop time
     started: bool = False  #: it has its slot
     last_chance: bool = False  #: its task is to run alone
-    cancel_wanted: bool = False  #: somebody asked for a stop before the claim was answered
-    cancel_forced: bool = False  #: and for a kill
+    cancel_hinted: bool = False  #: perhaps somebody asked for a stop before the claim was answered
 
 
 @dataclass
@@ -43,8 +42,6 @@ class Running:
     run: Run
     child: Child | None = None
     stopped: Stop | None = None
-    cancel_wanted: bool = False  #: by somebody
-    cancel_forced: bool = False  #: who wants it killed
     cancel_told: bool = False  #: to the task code
     reports: set[asyncio.Task[None]] = field(default_factory=set)  #: being recorded; kept, or they would be collected
     started_at: float = field(default_factory=lambda: asyncio.get_running_loop().time())
@@ -56,8 +53,7 @@ class Running:
             self.child.kill()
 
     def tell_cancel(self) -> bool:
-        """Let the task code know that somebody wants it to stop, now or as soon as it begins; True the first time."""
-        self.cancel_wanted = True
+        """Let the task code know that somebody wants it to stop; True the first time it is there to be told."""
         if self.cancel_told or self.child is None:
             return False
         self.cancel_told = True

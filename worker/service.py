@@ -38,7 +38,7 @@ from worker.logbook import Logbook
 from worker.prefetch import TOO_LONG_SECONDS, PrefetchPolicy
 from worker.presence import Presence
 from worker.records import Recorded, RecordRequest
-from worker.reports import heartbeat, heed_cancel
+from worker.reports import heartbeat
 from worker.running import Holding, Stop
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Worker:
                 prefetch=settings.max_tasks,
                 deliver=self._deliver,
                 lost=self._consumer_lost,
-                news=(CONTROL, self._cancel_wanted),
+                news=(CONTROL, self._cancel_hinted),
                 arguments=self._subscribing,
                 role=f"worker {self.name}",
             ),
@@ -223,17 +223,18 @@ class Worker:
             logger.warning("management API does not say the acknowledgement timeout", extra={"reason": reason})
         return changed
 
-    def _cancel_wanted(self, body: bytes) -> None:
-        """A hint from the projections: `<task id>`, or `<task id> force`. What counts stands in the stream."""
+    def _cancel_hinted(self, body: bytes) -> None:
+        """Take a hint from the projections: `<task id>`, or `<task id> force`.
+
+        It may be late, and its wish of before a replay. What counts stands in the stream, where a heartbeat finds it.
+        """
         with contextlib.suppress(ValueError, UnicodeDecodeError):
-            number, _, force = body.decode().partition(" ")
-            task_id = TaskId(UUID(number))
+            task_id = TaskId(UUID(body.decode().partition(" ")[0]))
             for (held_id, _), holding in self._deps.holding.items():
                 if held_id == task_id:
-                    holding.cancel_wanted = True
-                    holding.cancel_forced = holding.cancel_forced or force == "force"
+                    holding.cancel_hinted = True
             if task_id in self._deps.running:
-                heed_cancel(self._deps.running[task_id], self._deps, force=force == "force")
+                heartbeat(self._deps.running[task_id], self._deps)
 
     async def _beat(self) -> None:
         while True:

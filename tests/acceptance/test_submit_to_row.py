@@ -17,6 +17,7 @@ from batchtask.events import (
     AttemptTimedOut,
     CancelNoticed,
     CancelRequested,
+    HeartbeatRecorded,
     TaskCancelled,
     TaskFailed,
     TaskSubmitted,
@@ -26,7 +27,7 @@ from batchtask.identifiers import new_task_id
 from batchtask.messages import SubmitTask
 from batchtask.outcomes import Cause
 from projections.rows import State
-from tests.system import System
+from tests.system import System, untimed
 
 
 def test_every_column_of_a_finished_task_says_what_was_submitted_and_what_came_of_it(running: System) -> None:
@@ -162,7 +163,8 @@ def test_a_running_task_stops_when_asked_to(running: System) -> None:
 
     row = running.wait_finished(task_id)
     assert (row["state"], row["response"]) == (State.Failed, "Stopped on request.")
-    *_, wish, noticed, end = running.history(task_id)
+    told = [event for event in untimed(running.history(task_id)) if not isinstance(event, HeartbeatRecorded)]
+    *_, wish, noticed, end = told
     assert wish == CancelRequested(requested_by=5, reason="changed my mind")
     assert noticed == CancelNoticed(fence=1)
     assert end == TaskCancelled(requested_by=5)

@@ -16,22 +16,17 @@ from batchtask.events import (
     AttemptFailed,
     AttemptInterrupted,
     AttemptLost,
+    AttemptStarted,
     AttemptTimedOut,
-    CancelNoticed,
-    CancelRefused,
-    CancelRequested,
     Event,
     RetryScheduled,
-    TaskCancelled,
     TaskFailed,
 )
 from batchtask.identifiers import TaskId
-from batchtask.intentions import RequestCancel
 from batchtask.outcomes import Cause
 from batchtask.tables import effect
 from projections.rows import State
 from tests.children import runs
-from tests.desks import somebody_decides
 from tests.outcome import assert_all_succeeded, assert_each_ran_once
 from tests.system import System
 
@@ -163,111 +158,6 @@ def test_nothing_starts_while_the_processors_are_too_busy_and_what_runs_goes_on(
     assert_each_ran_once(system, queued)
 
 
-class TestCancelling:
-    def test_a_queued_task_ends_at_once(self, system: System) -> None:
-        system.projections()
-        task_id = system.submit_traced("append")
-
-        system.producer.cancel(task_id, requested_by=7)
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id) == [CancelRequested(requested_by=7), TaskCancelled(requested_by=7)]
-        system.worker(**HELD)
-        following = system.submit_traced("append")
-        system.wait_finished(following)
-        assert not system.trace(task_id).exists()
-
-    def test_a_running_task_stops_at_its_next_safe_point(self, system: System) -> None:
-        system.worker(**HELD)
-        system.projections()
-        task_id = system.submit_traced("gate")
-        system.wait_started(task_id)
-
-        system.producer.cancel(task_id, requested_by=7)
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id) == [
-            CancelRequested(requested_by=7),
-            CancelNoticed(fence=1),
-            TaskCancelled(requested_by=7),
-        ]
-
-    def test_a_task_that_does_not_listen_is_killed_by_force_only(self, system: System) -> None:
-        system.worker(**HELD)
-        system.projections()
-        task_id = system.submit_traced("deaf")
-        system.wait_started(task_id)
-        system.producer.cancel(task_id, requested_by=7)
-        system.wait(lambda: CancelNoticed(fence=1) in system.history(task_id))
-        assert system.row(task_id)["state"] not in {State.Succeeded, State.Failed}  # type: ignore[index]
-
-        system.producer.cancel(task_id, requested_by=8, force=True)
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id) == [
-            CancelRequested(requested_by=7),
-            CancelNoticed(fence=1),
-            CancelRequested(requested_by=8, force=True),
-            TaskCancelled(requested_by=8, forced=True),
-        ]
-
-    def test_a_task_that_cannot_be_cancelled_says_so_unless_it_is_forced(self, system: System) -> None:
-        system.worker(**HELD)
-        system.projections()
-        task_id = system.submit_traced("unstoppable")
-        system.wait_started(task_id)
-        system.producer.cancel(task_id, requested_by=7, reason="too slow")
-        refused = CancelRefused(requested_by=7, reason="too slow")
-        system.wait(lambda: refused in system.history(task_id))
-        assert CancelNoticed(fence=1) not in system.history(task_id)
-
-        system.producer.cancel(task_id, requested_by=7, force=True)
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7, forced=True)
-
-    def test_a_wish_survives_that_everything_restarts(self, system: System) -> None:
-        worker, projections = system.worker(**HELD), system.projections()
-        task_id = system.submit_traced("deaf")
-        system.wait_started(task_id)
-        system.producer.cancel(task_id, requested_by=7)
-        system.wait(lambda: CancelNoticed(fence=1) in system.history(task_id))
-
-        projections.kill()
-        worker.kill()
-        system.projections()
-        system.worker(**HELD)
-
-        row = system.wait_finished(task_id)
-        assert row["state"] == State.Failed
-        assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7)
-        assert len(system.attempts(task_id)) == 1
-
-    def test_a_wish_made_while_no_projections_run_counts_when_they_are_back(self, system: System) -> None:
-        system.worker(**HELD)
-        projections = system.projections()
-        task_id = system.submit_traced("deaf")
-        system.wait_started(task_id)
-        projections.kill()
-        system.producer.cancel(task_id, requested_by=7, force=True)
-
-        system.projections()
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7, forced=True)
-
-    def test_a_wish_that_the_worker_did_not_hear_of_is_found_by_its_heartbeat(self, system: System) -> None:
-        system.worker(heartbeat_seconds=0.5, lease_seconds=10, **HELD)
-        system.projections()
-        task_id = system.submit_traced("deaf")
-        system.wait_started(task_id)
-
-        somebody_decides(system.store, task_id, RequestCancel(requested_by=7, reason="", force=True))
-
-        system.wait_finished(task_id)
-        assert ends(system, task_id)[-1] == TaskCancelled(requested_by=7, forced=True)
-
-
 @pytest.mark.parametrize(
     ("how", "attempts", "cause"),
     [
@@ -362,7 +252,7 @@ def test_a_task_that_kills_its_process_again_and_again_is_set_aside_and_its_neig
 
 def ends(system: System, task_id: TaskId) -> list[Event]:
     """What happened after the attempts began."""
-    return [event for event in system.history(task_id)[1:] if type(event).__name__ != "AttemptStarted"]
+    return [event for event in system.history(task_id)[1:] if not isinstance(event, AttemptStarted)]
 
 
 def failed(system: System, task_id: TaskId) -> TaskFailed:

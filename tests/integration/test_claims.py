@@ -154,6 +154,19 @@ def test_our_own_claim_is_granted_when_its_answer_was_lost(store: EventStore) ->
     assert lease.news == store.load(wanted.id)
 
 
+def test_a_claim_whose_answer_was_lost_knows_of_a_wish_that_followed_it(store: EventStore) -> None:
+    wanted = command()
+    desk, request = Desks(AnswersLost(store), "ours").journal, claim_request(wanted)
+    with pytest.raises(StoreUnavailable):
+        desk.write([request])
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=5, reason="", force=True))
+
+    [lease] = desk.write([request])
+
+    assert isinstance(lease, Lease)
+    assert (lease.cancel_requested, lease.cancel_forced) == (True, True)
+
+
 def test_our_own_takeover_is_not_charged_twice_when_its_answer_was_lost(store: EventStore) -> None:
     wanted = command()
     Desks(store, "dead").lease(wanted)

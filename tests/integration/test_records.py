@@ -282,6 +282,19 @@ def test_a_report_tells_of_a_wish_to_cancel(store: EventStore) -> None:
     ]
 
 
+def test_a_wish_that_was_read_and_not_answered_is_told_with_the_next_report(store: EventStore) -> None:
+    """The lease is past the wish by then, and the append in no conflict."""
+    desks, wanted = Desks(store), command()
+    lease = desks.lease(wanted)
+    beat = Report(fence=1, event=HeartbeatRecorded(fence=1))
+    somebody_decides(store, wanted.id, RequestCancel(requested_by=7, reason="enough", force=True))
+    desks.report(lease, beat)
+
+    again = desks.report(lease, beat)
+
+    assert (again.cancel_requested, again.cancel_forced) == (True, True)
+
+
 def test_a_report_of_an_old_lease_is_refused(store: EventStore) -> None:
     wanted = command()
     old = Desks(store, "zombie").lease(wanted)

@@ -111,7 +111,7 @@ def check_sample(codec: Codec[Any], sample: str) -> None:
     [
         ("AttemptLost.v1", {"worker_survived": False}),
         ("AttemptStarted.v1", {"held": True, "lease_seconds": 180.0, "lost_attempts": 3}),
-        ("CancelRequested.v1", {"force": False}),
+        ("CancelRequested.v1", {"force": False, "requested_at": None}),
         ("TaskCancelled.v1", {"forced": False}),
         ("TaskSubmitted.v1", {"start_at": None, "cancellation": 0, "schedule": ""}),
     ],
@@ -119,6 +119,17 @@ def check_sample(codec: Codec[Any], sample: str) -> None:
 def test_what_an_older_release_did_not_write_means_what_it_did_then(sample: str, gained: dict[str, Any]) -> None:
     body = upcasters.events.decode(sample.partition(".")[0], 1, (SAMPLES / f"{sample}.json").read_bytes())
     assert {name: getattr(body, name) for name in gained} == gained
+
+
+@pytest.mark.parametrize("sample", sample_names(EVENT_TYPES))
+def test_a_worker_of_today_reads_an_event_to_which_a_later_release_has_added_a_field(sample: str) -> None:
+    name, version = sample.split(".")[:2]
+    stored = (SAMPLES / f"{sample}.json").read_bytes()
+    later = json.dumps(json.loads(stored) | {"added_later": {"at": [1, None]}}).encode()
+
+    read = upcasters.events.decode(name, int(version.removeprefix("v")), later)
+
+    assert read == upcasters.events.decode(name, int(version.removeprefix("v")), stored)
 
 
 def test_a_command_of_an_older_release_asks_for_what_it_asked_then() -> None:

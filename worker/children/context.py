@@ -50,6 +50,7 @@ class ChildContext:
         self.sealer = sealer or Sealer("")
         self._reporter = Reporter(send)
         self._handler = _SendingHandler(send)
+        self._log = _logger_of_one_run(f"batchtask.task.{run.name}")
 
     def __enter__(self) -> ChildContext:
         root = logging.getLogger()
@@ -58,6 +59,7 @@ class ChildContext:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._log.disabled = True  # a thread that the task left behind may have it; another task may run by then
         logging.getLogger().removeHandler(self._handler)
         self._reporter.close()
 
@@ -79,7 +81,7 @@ class ChildContext:
 
     @property
     def log(self) -> logging.Logger:
-        return logging.getLogger(f"batchtask.task.{self._run.name}")
+        return self._log
 
     @property
     def cancel_requested(self) -> bool:
@@ -155,6 +157,13 @@ def _engine(database_url: str) -> Engine:
 
     # Task code may take its time within a transaction; `fencing` sees to the moments when others wait for it.
     return make_engine(database_url, pool_size=2, pre_ping=True, idle_seconds=None)
+
+
+def _logger_of_one_run(name: str) -> logging.Logger:
+    """A logger that does what the one of this name does, and can be silenced without it."""
+    log = logging.Logger(name)
+    log.parent = logging.getLogger(name)
+    return log
 
 
 class _SendingHandler(logging.Handler):
