@@ -6,7 +6,7 @@ import { STATES } from "./states.js";
 import { ending, isOpen, waitsFor } from "./task-words.js";
 
 const SECONDS = 5;
-const PAGE = 50;
+const PAGE = 50, MOST = 100; // tasks in an answer: as we ask at first, and as the server gives
 const OPEN = ["waiting", "started"], DEAD = ["failed", "cancelled"];
 
 /** Show the view, and keep its newest page up to date for as long as somebody looks. */
@@ -50,19 +50,31 @@ class Tasks {
     this.#body.addEventListener("change", () => this.#tellChosen());
   }
 
-  /** Read the newest page again; rows that were loaded behind it stay as they are. */
+  /** Read again what is shown. What somebody loads meanwhile stays. */
   async refresh() {
+    const shown = new Set(this.#rows.keys()), asked = location.search;
     try {
-      const { tasks } = await api("tasks", { query: { ...this.#query(), limit: PAGE } });
-      const oldest = tasks.at(-1)?.number ?? 0;
+      const { tasks, next } = await this.#read(shown.size);
+      if (asked !== location.search) return; // by now the filters ask for others
+      if ([...this.#rows.keys()].every((id) => shown.has(id))) this.#next = next;
       const there = new Set(tasks.map((task) => task.id));
-      for (const [id, row] of this.#rows) if (!there.has(id) && (row.task.number >= oldest || !tasks.length)) this.#rows.delete(id);
-      tasks.forEach((task) => this.#take(task));
-      replace(this.#notices);
-      this.#show();
+      for (const id of shown) if (!there.has(id)) this.#rows.delete(id);
+      this.#showAlso(tasks);
     } catch (problem) {
       this.#trouble(problem);
     }
+  }
+
+  /** Read the newest tasks, so many at least, if there are so many. */
+  async #read(count) {
+    const tasks = [];
+    let next;
+    do {
+      const page = await api("tasks", { query: { ...this.#query(), before: next, limit: Math.min(MOST, Math.max(PAGE, count)) } });
+      tasks.push(...page.tasks);
+      next = page.next_before;
+    } while (next !== null && tasks.length < count);
+    return { tasks, next };
   }
 
   #query() {
@@ -77,26 +89,29 @@ class Tasks {
   }
 
   async #load() {
-    const page = await api("tasks", { query: { ...this.#query(), limit: PAGE } });
+    const { tasks, next } = await this.#read(PAGE);
     this.#rows.clear();
-    page.tasks.forEach((task) => this.#take(task));
-    this.#next = page.next_before;
-    replace(this.#notices);
-    this.#show();
+    this.#next = next;
+    this.#showAlso(tasks);
   }
 
   async #loadMore() {
     this.#more.disabled = true;
     try {
       const page = await api("tasks", { query: { ...this.#query(), before: this.#next, limit: PAGE } });
-      page.tasks.forEach((task) => this.#take(task));
       this.#next = page.next_before;
-      this.#show();
+      this.#showAlso(page.tasks);
     } catch (problem) {
       this.#trouble(problem);
     } finally {
       this.#more.disabled = false;
     }
+  }
+
+  #showAlso(tasks) {
+    tasks.forEach((task) => this.#take(task));
+    replace(this.#notices);
+    this.#show();
   }
 
   #take(task) {

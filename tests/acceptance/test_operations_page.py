@@ -132,6 +132,12 @@ def test_older_tasks_come_page_by_page(page: Page, desk: PageDesk) -> None:
     expect(row(page, "Monthly 00")).to_be_visible()
     expect(page.get_by_role("button", name="Show older tasks")).to_be_hidden()
 
+    desk.record(failed("monthly", "Monthly 60"))
+
+    expect(row(page, "Monthly 60")).to_be_visible(timeout=10_000)
+    expect(row(page, "Monthly 00")).to_be_hidden()
+    expect(page.get_by_role("button", name="Show older tasks")).to_be_visible()
+
 
 def test_a_task_is_opened_by_its_number_or_its_id(page: Page, desk: PageDesk) -> None:
     ids = desk.record(failed("noop", "The one that was called about"))
