@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,11 +39,14 @@ WANTED = re.compile(r"dovecot-(core|imapd)$|lib")
 #: Compiled into the programs. A link of the same length takes its place in those that were unpacked.
 COMPILED_IN, LINK = b"/usr/lib/dovecot", "/tmp/dv-{:.8}"  # noqa: S108 - the name is made up at random
 LINK_FILE = "link"
+#: A socket's path has 107 octets at most, and the longest name that Dovecot puts below its folder 24:
+#: https://man7.org/linux/man-pages/man7/unix.7.html
+LONGEST_SOCKET_FOLDER = 80
 
 CONFIGURATION = """\
 protocols = imap
 listen = 127.0.0.1
-base_dir = {folder}/run
+base_dir = {sockets}
 state_dir = {folder}/state
 log_path = /dev/stderr
 libexec_dir = {programs}
@@ -201,12 +205,14 @@ class Dovecot:
     _numbers: Iterator[int] = field(default_factory=itertools.count, init=False, repr=False)
     _server: ServerProcess = field(init=False, repr=False)
     _account: Account | None = field(init=False, repr=False)
+    _sockets: Path = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._account = server_account()
         self.directory = reachable_directory(self.directory, self._account) / "dovecot"
         for folder in (self.directory, *(self.directory / name for name in ("run", "state", "mail"))):
             private_directory(folder)
+        self._sockets = self._socket_folder()
         write_certificates(self.directory)
         self._write("users", "".join(f"{name}:{{PLAIN}}{word}::::::\n" for name, word in self.passwords.items()))
         self._write("dovecot.conf", self._configuration())
@@ -277,12 +283,21 @@ class Dovecot:
     ) -> None:
         self.kill()
 
-    def _configuration(self) -> str:
+    def _socket_folder(self) -> Path:
+        """Below a long path it gets a folder elsewhere, that goes with the server."""
+        folder = self.directory / "run"
+        if len(os.fsencode(folder)) > LONGEST_SOCKET_FOLDER:
+            folder = Path(tempfile.mkdtemp(prefix="dovecot-"))
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self._own(folder)
+        return folder
 
+    def _configuration(self) -> str:
         uid = self._account.uid if self._account else os.geteuid()
         gid = self._account.gid if self._account else os.getegid()
         return CONFIGURATION.format(
             folder=self.directory,
+            sockets=self._sockets,
             programs=self.installation.programs,
             user=pwd.getpwuid(uid).pw_name,
             group=grp.getgrgid(gid).gr_name,

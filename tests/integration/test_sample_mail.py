@@ -10,6 +10,8 @@ from sqlalchemy import create_engine
 
 from batchtask.demo.sample_crm import load_sample_crm
 from batchtask.demo.sample_mail import load_sample_mail, sample_mail_server
+from batchtask.local.dovecot import Dovecot
+from batchtask.local.rabbitmq import accepts
 from batchtask.outcomes import Succeeded
 from tests.conftest import ENVIRON
 from tests.inbox_support import SEALER, Desk
@@ -39,6 +41,12 @@ def test_the_system_fetches_the_mail_of_all_users(desk: Desk) -> None:
     assert "Kunder æøå" in {item["folder"] for item in items}
     assert any(item["cal_data"] for item in items)
     assert any(item["has_attachment"] for item in items)
+
+
+def test_a_mail_server_starts_below_a_path_longer_than_those_of_sockets(mail_server: Dovecot, tmp_path: Path) -> None:
+    deep = tmp_path / ("deep" * 25)
+    with Dovecot(installation=mail_server.installation, directory=deep, passwords={}) as server:
+        assert accepts(server.port)
 
 
 def test_machines_without_a_mail_server_are_told_loudly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
