@@ -16,6 +16,8 @@ from litestar import Request
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from batchtask.http.mounting import root_in
+
 PREFIX = "/api/v1/"
 #: Query parameters of the compatible API.
 QUERY_NAMES = (
@@ -45,8 +47,8 @@ class AnyLetterCase:
 
     def _spelled(self, scope: Scope) -> Scope:
         # Where another application mounts us, its own path may stand before ours.
-        root = scope.get("root_path", "")
-        mounted_at = root if scope["path"].startswith(root) else ""
+        root = root_in(scope)
+        mounted_at = root if scope["path"].startswith(f"{root}/") else ""
         path = scope["path"].removeprefix(mounted_at)
         if not path.lower().startswith(PREFIX):
             return scope

@@ -11,7 +11,6 @@ from litestar.types import LifeSpanReceive, LifeSpanScope, LifeSpanSend, Receive
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
-
 #: Where the scope keeps the whole path, for routing leaves less of it.
 _WHOLE = "batchtask.whole_path"
 
@@ -35,7 +34,7 @@ class MountableApp(Litestar):
 
 def root_of(connection: Connection) -> str:
     """Return the path below which we are mounted; empty = at the top."""
-    return _root(connection.scope)
+    return root_in(connection.scope)
 
 
 def path_of(connection: Connection) -> str:
@@ -43,12 +42,13 @@ def path_of(connection: Connection) -> str:
     return str(connection.scope.get(_WHOLE) or _whole_path(connection.scope))
 
 
-def _root(scope: Scope) -> str:
+def root_in(scope: Scope) -> str:
+    """Return the same, of a request that has no connection yet."""
     return str(scope.get("root_path") or "").rstrip("/")
 
 
 def _whole_path(scope: Scope) -> str:
-    root, path = _root(scope), scope["path"]
+    root, path = root_in(scope), scope["path"]
     # Nobody cuts the raw path: below `/tasks` it tells the page of a task, `/tasks/3`, from what is `/3` there.
     raw = unquote((scope.get("raw_path") or b"").partition(b"?")[0].decode("latin-1"))
     is_whole = (path == root or path.startswith(f"{root}/")) and raw != root + path

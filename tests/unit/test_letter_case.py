@@ -41,6 +41,7 @@ def seen_behind(path: str, query: bytes = b"", root_path: str = "") -> tuple[str
         ("/api/v1/agents/BATCH/getbatchtaskinfo/", "", "/api/v1/Agents/Batch/GetBatchTaskInfo/"),
         ("/api/v1/BatchTask/sTARTED", "", "/api/v1/BatchTask/sTARTED"),
         ("/Crm/Batch/api/v1/batchtask", "/Crm/Batch", "/Crm/Batch/api/v1/BatchTask"),
+        ("/Crm/Batch/api/v1/batchtask", "/Crm/Batch/", "/Crm/Batch/api/v1/BatchTask"),
         ("/api/v1/batchtask", "/Crm/Batch", "/api/v1/BatchTask"),
         ("/api/V2/TASKS", "", "/api/V2/TASKS"),
         ("/elsewhere/api/v1/batchtask", "", "/elsewhere/api/v1/batchtask"),
