@@ -73,8 +73,17 @@ def chromium_installation(
         raise SourceFailed("Chromium", "install it; only on Debian and Ubuntu it is fetched")
     cache = package_cache(directory, environ)
     with _alone(cache / ".chromium.lock"):  # two processes of one test run would fetch it twice
-        trees = sorted(cache.glob(f"chromium-*-{distribution()}"))
-        return _found(trees[-1]) if trees else _unpacked(cache, environ, announce)
+        return _cached(cache) or _unpacked(cache, environ, announce)
+
+
+def _cached(cache: Path) -> ChromiumInstallation | None:
+    """Find the newest that starts; others stood on libraries of the machine that are gone, and are thrown away."""
+    for tree in sorted(cache.glob(f"chromium-*-{distribution()}"), reverse=True):
+        try:
+            return _found(tree)
+        except SourceFailed:
+            shutil.rmtree(tree)
+    return None
 
 
 def _unpacked(cache: Path, environ: Mapping[str, str], announce: Callable[[str], None]) -> ChromiumInstallation:
